@@ -1,0 +1,123 @@
+"""What `qtasks doctor` looks at, in this order: installation, URL, backend, workers and tasks."""
+
+from __future__ import annotations
+
+import asyncio
+import platform
+from collections.abc import AsyncIterator, Iterator
+from typing import Final
+
+from qtasks import discovery
+from qtasks.app import QueueTasks
+from qtasks.cli.load import load_app
+from qtasks.doctor import Check, Doctor, Level
+from qtasks.errors import BackendConflict, BackendError, QTasksError
+from qtasks.status import WAITING, TaskStatus
+
+PATIENCE: Final = 10.0
+"""Seconds within which a backend must answer."""
+
+_START_WORKER: Final = "start one: qtasks -A module:app run"
+
+
+async def examine(target: str | None, url: str | None) -> AsyncIterator[Check]:
+    """Look at everything; what cannot be looked at because of an earlier problem is left out.
+
+    Raises:
+        UsageError: The app cannot be imported.
+    """
+    for check in (*installation(), *backends()):
+        yield check
+    try:
+        app = _app(target, url)
+        broker = app.broker
+    except BackendError as exc:
+        yield Check(Level.PROBLEM, str(exc))
+        return
+    yield Check(Level.OK, f"app {app.name!r} keeps its tasks in {app.url_for_people}")
+    if not broker.limits.durable:
+        yield Check(Level.WARNING, "tasks end with the process that keeps them", "memory:// is for tests")
+    async for check in of_backend(app.url):
+        yield check
+    async for check in alive(app):
+        yield check
+
+
+def installation() -> Iterator[Check]:
+    """Compare the versions of all packages of QTasks that are installed."""
+    from importlib.metadata import version
+
+    own = version("qtasks")
+    yield Check(Level.OK, f"qtasks {own}, Python {platform.python_version()}, {platform.system()}")
+    offers = [offer for group in discovery.GROUPS for offer in discovery.find(group).values()]
+    owners = {name for offer in offers for name in offer.distributions if name.startswith("qtasks-")}
+    for name in sorted(owners):
+        found = version(name)
+        if found == own:
+            yield Check(Level.OK, f"{name} {found}")
+        else:
+            hint = f'pip install "qtasks=={own}" "{name}=={own}"'
+            yield Check(Level.PROBLEM, f"{name} {found} does not belong to qtasks {own}", hint)
+
+
+def backends() -> Iterator[Check]:
+    """Load every backend that is installed."""
+    working = []
+    for scheme, offer in discovery.find(discovery.SCHEMES).items():
+        try:
+            offer.load()
+        except BackendConflict as exc:
+            yield Check(Level.PROBLEM, str(exc))
+        except BackendError as exc:
+            yield Check(Level.WARNING, str(exc), f"install it again, or uninstall {offer.distributions[0]}")
+        else:
+            working.append(f"{scheme}://")
+    yield Check(Level.OK, f"backends found: {' '.join(working) or 'none'}")
+
+
+async def of_backend(url: str | None) -> AsyncIterator[Check]:
+    """Let the backend check what is special to it."""
+    if url is None:
+        return
+    doctor: Doctor | None = getattr(discovery.backend_for(url), "doctor", None)
+    if doctor is None:
+        return
+    try:
+        async for check in doctor(url):
+            yield check
+    except QTasksError as exc:
+        yield Check(Level.PROBLEM, str(exc))
+
+
+async def alive(app: QueueTasks) -> AsyncIterator[Check]:
+    """Connect as a producer does, count tasks and workers, and let go."""
+    try:
+        async with asyncio.timeout(PATIENCE), app:
+            counts, workers = await app.counts(), await app.storage.global_config.workers()
+    except TimeoutError:
+        text = f"the backend has not answered for {PATIENCE:g} s"
+        yield Check(Level.PROBLEM, text, "is its server running?")
+        return
+    except QTasksError as exc:
+        yield Check(Level.PROBLEM, str(exc))
+        return
+    waiting = sum(counts[status] for status in WAITING)
+    yield Check(Level.OK, f"the backend answers: {counts.total} records, {waiting} waiting")
+    if workers:
+        slots = sum(worker.slots for worker in workers)
+        yield Check(Level.OK, f"{len(workers)} workers are alive, with {slots} slots")
+    elif waiting:
+        yield Check(Level.PROBLEM, f"{waiting} tasks wait and no worker is alive", _START_WORKER)
+    else:
+        yield Check(Level.WARNING, "no worker is alive", _START_WORKER)
+    if dead := counts[TaskStatus.DEAD]:
+        yield Check(Level.WARNING, f"{dead} tasks were given up", "see why in their records; app.requeue(id)")
+
+
+def _app(target: str | None, url: str | None) -> QueueTasks:
+    if target is None:
+        return QueueTasks(broker_url=url)
+    app = load_app(target)
+    if url is not None:
+        app.use_url(url)
+    return app

@@ -1,0 +1,74 @@
+"""One step or two: how the core writes records and queue entries.
+
+Where storage and broker are joined, the broker does both in one step. Otherwise the core composes:
+the record first, then the queue or the acknowledgement, so that whatever is queued has a record and
+whatever is acknowledged is recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtasks.models import Delivery, GiveBack, Message, Outcome, Record, Settled
+from qtasks.protocols import Broker, Storage
+from qtasks.status import TaskStatus
+
+
+class Dispatch:
+    """The writes of the core, over one broker and its storage."""
+
+    def __init__(self, broker: Broker, storage: Storage) -> None:
+        self.broker = broker
+        self.storage = storage
+        self.joined = storage.joins(broker)
+
+    async def publish(self, messages: Sequence[Message]) -> None:
+        """Accept the tasks: record and queue entry. Safe to repeat."""
+        if not self.joined:
+            await self.storage.add(messages)
+        await self.broker.publish(messages)
+
+    async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[Delivery]:
+        """Make the tokens of a fetched batch known where outcomes are decided; return those to run.
+
+        What has its outcome already is only acknowledged, as its record says.
+        """
+        if self.joined:
+            return deliveries
+        answers = await self.storage.begin(deliveries, worker_id)
+        ended = [d for d, go_on in zip(deliveries, answers, strict=True) if not go_on]
+        if ended:
+            records = await self.storage.get([d.id for d in ended])
+            await self.broker.settle([_as_recorded(d, r) for d, r in zip(ended, records, strict=True)])
+        return [d for d, go_on in zip(deliveries, answers, strict=True) if go_on]
+
+    async def settle(self, outcomes: Sequence[Outcome]) -> Sequence[Settled]:
+        """Record the outcomes and take them off the queue."""
+        if self.joined:
+            return await self.broker.settle(outcomes)
+        answers = await self.storage.finish(outcomes)
+        recorded = [o for o, a in zip(outcomes, answers, strict=True) if a is Settled.RECORDED]
+        if recorded:
+            await self.broker.settle(recorded)
+        return answers
+
+    async def give_back(self, returned: Sequence[GiveBack]) -> None:
+        """Put deliveries back into the queue without an outcome."""
+        if not self.joined:
+            await self.storage.give_back(returned)
+        await self.broker.give_back(returned)
+
+    async def requeue(self, ids: Sequence[str]) -> Sequence[bool]:
+        """Open a new epoch for final tasks; True where there was one."""
+        messages = await self.storage.requeue(ids)
+        fresh = [message for message in messages if message is not None]
+        if fresh and not self.joined:
+            await self.broker.publish(fresh)
+        return [message is not None for message in messages]
+
+
+def _as_recorded(delivery: Delivery, record: Record | None) -> Outcome:
+    """Say to the broker what the storage has recorded of an earlier delivery of this attempt."""
+    if record is None:
+        return Outcome(delivery.id, delivery.token, TaskStatus.DEAD, 0.0, reason="its record is gone")
+    return Outcome(delivery.id, delivery.token, record.status, record.updated_at, due=record.due)

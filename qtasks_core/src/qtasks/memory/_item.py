@@ -1,0 +1,159 @@
+"""One task in memory: its record, and where it is in the queues."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from enum import Enum, auto
+from typing import TYPE_CHECKING, Final
+
+from qtasks.models import Delivery, Event, GiveBack, GiveBackReason, Message, Outcome, Record, Token
+from qtasks.status import FINAL, TaskStatus
+
+if TYPE_CHECKING:
+    from qtasks.memory._leases import Holder
+
+
+HISTORY_LIMIT: Final = 100
+"""Events that a record keeps, the last ones."""
+
+NONE_YET: Final = Token(1, 1, 0)
+"""The token before the first delivery."""
+
+
+class Spot(Enum):
+    """Where a task is between publish and outcome."""
+
+    OUT = auto()
+    """In no queue: final, or only a record of a task that is queued elsewhere."""
+    READY = auto()
+    DUE = auto()
+    HELD = auto()
+
+
+@dataclass(slots=True, eq=False)
+class Item:
+    """A task, changed in place under the lock of its hub."""
+
+    message: Message
+    queued: bool
+    """Whether this hub queues it; otherwise another broker does and this is its record."""
+    status: TaskStatus
+    updated_at: float
+    token: Token = NONE_YET
+    settled: Token | None = None
+    """The token that has recorded an outcome last: its repetition changes nothing."""
+    due: float | None = None
+    since: float | None = None
+    attempts: int = 0
+    losses: int = 0
+    turns: int = 0
+    worker: str | None = None
+    started_at: float | None = None
+    finished_at: float | None = None
+    result: bytes | None = None
+    error: bytes | None = None
+    reason: str | None = None
+    remove_at: float | None = None
+    history: list[Event] = field(default_factory=list)
+    spot: Spot = Spot.OUT
+    seq: int = 0
+    """Its place in the order of becoming ready."""
+    holder: Holder | None = None
+    lost_by: str | None = None
+    """The worker whose lease ran out, until the next delivery: it may still renew or settle."""
+
+    @property
+    def is_final(self) -> bool:
+        """Whether it has ended."""
+        return self.status in FINAL
+
+    def deliver(self, worker: str, now: float) -> Delivery:
+        """Give it to a worker under the next token."""
+        token = Token(self.token.epoch, self.attempts + 1, self.token.delivery + 1)
+        self.begin(token, worker, now)
+        message = self.message
+        return Delivery(
+            message.id,
+            message.task,
+            message.queue,
+            message.priority,
+            message.body,
+            token,
+            message.created_at,
+            now if self.since is None else self.since,
+            message.expires_at,
+            self.losses,
+            self.turns,
+        )
+
+    def begin(self, token: Token, worker: str, now: float) -> None:
+        """Note that the delivery with this token is in the hands of a worker."""
+        self.token, self.worker, self.updated_at = token, worker, now
+        self.status, self.lost_by = TaskStatus.PROCESS, None
+
+    def lose(self, now: float) -> None:
+        """Count a delivery that ended with nothing. Its token stays good until the next one."""
+        self._note("lost", now)
+        self.status, self.lost_by = TaskStatus.NEW, self.worker
+        self.losses += 1
+
+    def give_back(self, returned: GiveBack, now: float) -> None:
+        """Count a delivery that came back without an outcome."""
+        self._note(returned.reason.value, now)
+        self.status = TaskStatus.DELAYED if returned.delay > 0 else TaskStatus.NEW
+        self.turns += returned.reason is GiveBackReason.UNKNOWN
+        self.losses += returned.reason is GiveBackReason.FAULT
+
+    def settle(self, outcome: Outcome, now: float) -> None:
+        """Write down how the delivery ended."""
+        retry = outcome.status is TaskStatus.RETRY
+        if retry:
+            self._note("retry", now)
+            self.losses = 0
+        self.status, self.settled, self.updated_at, self.lost_by = outcome.status, outcome.token, now, None
+        self.attempts += retry or outcome.started_at is not None
+        self.started_at = outcome.started_at
+        self.finished_at = None if retry else outcome.finished_at
+        self.result, self.error, self.reason = outcome.result, outcome.error, outcome.reason
+        self.remove_at = None if retry else outcome.remove_at
+
+    def reopen(self, now: float) -> None:
+        """Begin a new epoch with every counter at zero; the number of deliveries goes on."""
+        self._note("requeued", now)
+        self.token = Token(self.token.epoch + 1, 1, self.token.delivery)
+        self.status, self.worker, self.settled = TaskStatus.NEW, None, None
+        self.attempts = self.losses = self.turns = 0
+        self.due = self.since = self.started_at = self.finished_at = self.remove_at = None
+        self.result = self.error = self.reason = None
+
+    def _note(self, end: str, now: float) -> None:
+        self.history.append(Event(self.token, end, now, self.worker))
+        del self.history[:-HISTORY_LIMIT]
+        self.updated_at = now
+
+    def record(self) -> Record:
+        """Return what the storage shows of it."""
+        message = self.message
+        return Record(
+            id=message.id,
+            task=message.task,
+            queue=message.queue,
+            priority=message.priority,
+            status=self.status,
+            body=message.body,
+            created_at=message.created_at,
+            updated_at=self.updated_at,
+            due=self.due,
+            expires_at=message.expires_at,
+            started_at=self.started_at,
+            finished_at=self.finished_at,
+            token=self.token,
+            attempts=self.attempts,
+            losses=self.losses,
+            turns=self.turns,
+            worker=self.worker,
+            result=self.result,
+            error=self.error,
+            reason=self.reason,
+            history=tuple(self.history),
+        )

@@ -1,0 +1,64 @@
+"""Sleeping until something happens, which may be in the loop of another thread."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Set as AbstractSet
+
+from qtasks.models import Record
+from qtasks.status import FINAL, TaskStatus
+
+LONGEST_SLEEP = 1.0
+"""Seconds. Timers of a loop do not see the wall clock being set, nor the time of a suspended machine."""
+
+
+class Sleeper:
+    """Somebody who waits in one loop, and whom any thread may wake."""
+
+    def __init__(self) -> None:
+        self._loop = asyncio.get_running_loop()
+        self._thread = threading.get_ident()
+        self._event = asyncio.Event()
+        self.longest: float | None = None
+        """Seconds after which it looks again without being woken; None is never."""
+
+    def wake(self) -> None:
+        """End the present sleep, or the next one if it has not begun."""
+        try:
+            if threading.get_ident() == self._thread:
+                self._event.set()
+            else:
+                self._loop.call_soon_threadsafe(self._event.set)
+        except RuntimeError:
+            return  # its loop has been closed: nobody sleeps there any more
+
+    async def sleep(self) -> None:
+        """Sleep until woken, or until it is time to look again."""
+        timer = None
+        if self.longest is not None:
+            seconds = min(max(self.longest, 0.0), LONGEST_SLEEP)
+            timer = self._loop.call_later(seconds, self._event.set)
+        try:
+            await self._event.wait()
+        finally:
+            if timer is not None:
+                timer.cancel()
+        self._event.clear()
+
+
+class Waiter(Sleeper):
+    """Somebody who waits for a task to reach one of some statuses."""
+
+    def __init__(self, until: AbstractSet[TaskStatus]) -> None:
+        super().__init__()
+        self.until = until
+        self.is_eager = not until <= FINAL
+        self.is_answered = False
+        self.answer: Record | None = None
+
+    def tell(self, record: Record | None) -> None:
+        """Give the answer, once."""
+        if not self.is_answered:
+            self.is_answered, self.answer = True, record
+            self.wake()

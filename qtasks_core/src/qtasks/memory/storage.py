@@ -1,0 +1,123 @@
+"""The records of tasks, in memory."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from qtasks.errors import UsageError
+from qtasks.memory._hub import Hub
+from qtasks.memory._location import Location, locate
+from qtasks.memory._wake import Waiter
+from qtasks.memory.config import AsyncMemoryGlobalConfig
+from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled
+from qtasks.protocols import Broker, GlobalConfig, Setup
+from qtasks.status import TaskStatus
+
+
+class AsyncMemoryStorage:
+    """Records inside this process.
+
+    Args:
+        url: `memory://` for a place of its own, `memory://name` for one that the process shares.
+        global_config: The facts beside the records; by default at the same place.
+        name: Name of the app, where it must be a particular one.
+
+    Raises:
+        ConfigError: It is the URL of another backend.
+    """
+
+    def __init__(
+        self,
+        url: str | Location | None = None,
+        *,
+        global_config: GlobalConfig | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.location = locate(url)
+        self._name = name
+        own = AsyncMemoryGlobalConfig(self.location, name=name)
+        self._config: GlobalConfig = own if global_config is None else global_config
+        self._started: Hub | None = None
+
+    @property
+    def name(self) -> str | None:
+        """The app's name if it was given explicitly."""
+        return self._name
+
+    @property
+    def global_config(self) -> GlobalConfig:
+        """The shared facts beside the records."""
+        return self._config
+
+    async def start(self, setup: Setup) -> None:
+        """Find the records of the app."""
+        self._started = self.location.hub(setup.name, setup.clock, keeps=True)
+
+    async def stop(self) -> None:
+        """Let go of them; they stay where they are."""
+        self._started = None
+
+    @property
+    def _hub(self) -> Hub:
+        if self._started is None:
+            raise UsageError("this storage is not started: start the app, or await storage.start(…), first")
+        return self._started
+
+    def joins(self, broker: Broker) -> bool:
+        """Whether `broker` is a memory broker at the same place, so that it writes these records."""
+        here = isinstance(broker.storage, AsyncMemoryStorage)
+        same_app = self.name is None or broker.name is None or self.name == broker.name
+        return here and same_app and getattr(broker, "location", None) is self.location
+
+    async def add(self, messages: Sequence[Message]) -> None:
+        """Write the records of tasks that another broker queues."""
+        self._hub.publish(messages, queued=False)
+
+    async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[bool]:
+        """Make the tokens known: from now on an outcome with a lower one is stale.
+
+        False for a delivery whose attempt has an outcome already, or whose record is gone.
+        """
+        return self._hub.begin(deliveries, worker_id)
+
+    async def finish(self, outcomes: Sequence[Outcome]) -> Sequence[Settled]:
+        """Record the outcomes, each fenced by its token, and wake who waits."""
+        return self._hub.settle(outcomes)
+
+    async def give_back(self, returned: Sequence[GiveBack]) -> None:
+        """Record that these deliveries are waiting again."""
+        self._hub.give_back(returned)
+
+    async def get(self, ids: Sequence[str]) -> Sequence[Record | None]:
+        """Return the records in the order of `ids`; None where there is none."""
+        return self._hub.get(ids)
+
+    async def wait(self, task_id: str, until: AbstractSet[TaskStatus]) -> Record | None:
+        """Return the record as soon as its status is in `until`; None where there is none (any more)."""
+        hub, waiter = self._hub, Waiter(until)
+        hub.wait(task_id, waiter)
+        try:
+            while not waiter.is_answered:
+                await waiter.sleep()
+                if not waiter.is_answered:
+                    hub.wait(task_id, waiter)
+        finally:
+            hub.leave(task_id, waiter)
+        return waiter.answer
+
+    async def requeue(self, ids: Sequence[str]) -> Sequence[Message | None]:
+        """Open a new epoch for final tasks; what the joined broker queues is queued in the same step."""
+        return self._hub.requeue(ids)
+
+    async def counts(self) -> Counts:
+        """Count the records by status."""
+        return self._hub.counts()
+
+    async def delete_finished(self) -> int:
+        """Remove the records of final tasks and return how many. Others stay."""
+        return self._hub.delete_finished()
+
+    async def flush(self) -> None:
+        """Remove every record of this app, with its place in the queue."""
+        self._hub.flush()

@@ -1,0 +1,179 @@
+"""The options of a task, and of one call: names, types and what is allowed."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, fields, replace
+from datetime import datetime
+from difflib import get_close_matches
+from typing import Any, Final
+from uuid import UUID
+
+from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT
+from qtasks.errors import ConfigError
+from qtasks.ids import as_id
+from qtasks.retry import RetryPolicy
+
+NAMES_OF_LATER_VERSIONS: Final = frozenset(
+    {
+        "ack",
+        "decode",
+        "echo",
+        "executor",
+        "generate_handler",
+        "middlewares_after",
+        "middlewares_before",
+        "unique",
+    }
+)
+"""Options that are refused rather than taken for extra keywords: nothing is accepted and ignored."""
+
+NO_RETRY: Final = RetryPolicy()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class TaskOptions:
+    """What `@app.task(…)` says of a task; None is the default of the app."""
+
+    queue: str = "default"
+    priority: int | None = None
+    max_time: float | None = None
+    retry: RetryPolicy = NO_RETRY
+    expires: float | None = None
+    result_ttl: float | None = None
+    tags: tuple[str, ...] = ()
+    description: str = ""
+    extra: Mapping[str, Any]
+
+    def __post_init__(self) -> None:
+        check_queue(self.queue)
+        check_priority(self.priority)
+        check_seconds("max_time", self.max_time)
+        check_seconds("expires", self.expires)
+        check_seconds("result_ttl", self.result_ttl)
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CallOptions:
+    """What `.options(…)` says of one call; None leaves the choice to the task."""
+
+    id: str | None = None
+    queue: str | None = None
+    priority: int | None = None
+    delay: float | None = None
+    eta: datetime | None = None
+    expires: float | None = None
+    retry: int | None = None
+    max_time: float | None = None
+
+    def __post_init__(self) -> None:
+        if self.queue is not None:
+            check_queue(self.queue)
+        check_priority(self.priority)
+        check_seconds("max_time", self.max_time)
+        check_seconds("expires", self.expires)
+        check_delay(self.delay, self.eta)
+        if self.retry is not None:
+            RetryPolicy(retries=self.retry)
+
+    def due(self, now: float) -> float | None:
+        """When the task becomes ready; None is at once."""
+        if self.eta is not None:
+            moment = self.eta.timestamp()
+            if moment - now > LONGEST_DELAY:
+                raise ConfigError(
+                    f"eta is more than {LONGEST_DELAY / 31_536_000:.0f} years ahead: {self.eta}"
+                )
+            return moment if moment > now else None
+        return now + self.delay if self.delay else None
+
+    def merged(self, **changes: Any) -> CallOptions:
+        """Return these options with the given ones on top; None keeps what is here."""
+        return replace(self, **{name: value for name, value in changes.items() if value is not None})
+
+
+OPTION_NAMES: Final = frozenset(
+    {"name", "retry_on_exc", "backoff", "backoff_factor", "backoff_cap", "backoff_jitter"}
+    | {field.name for field in fields(TaskOptions)} - {"extra"}
+)
+
+
+def call_options(task_id: str | UUID | None = None, **values: Any) -> CallOptions:
+    """Make call options from what a user gives."""
+    return CallOptions(id=None if task_id is None else as_id(task_id), **values)
+
+
+def check_extra(extra: Mapping[str, Any]) -> None:
+    """Refuse an extra keyword that is an option of a later version, or nearly one of this version.
+
+    Raises:
+        ConfigError: It names the keyword and, where there is one, the option that was meant.
+    """
+    for name in extra:
+        if name in NAMES_OF_LATER_VERSIONS:
+            raise ConfigError(f"this version of QTasks does not have the task option {name!r}")
+        near = get_close_matches(name, OPTION_NAMES, n=1, cutoff=0.75)
+        if near and _within_one_letter(name, near[0]):
+            raise ConfigError(f"unknown task option {name!r}; did you mean {near[0]!r}?")
+
+
+def _within_one_letter(left: str, right: str) -> bool:
+    if abs(len(left) - len(right)) > 1:
+        return False
+    start = next(
+        (i for i, (a, b) in enumerate(zip(left, right, strict=False)) if a != b), min(len(left), len(right))
+    )
+    tails = (left[start:], right[start:])
+    return tails[0][1:] == tails[1][1:] or tails[0] == tails[1][1:] or tails[0][1:] == tails[1]
+
+
+def check_priority(value: int | None) -> None:
+    """Raise ConfigError (a ValueError) unless it is None or a whole number 0 … 9."""
+    whole = isinstance(value, int) and not isinstance(value, bool)
+    if value is not None and not (whole and 0 <= value <= MOST_URGENT):
+        raise ConfigError(f"priority must be a whole number 0 … 9 (higher is more urgent), not {value!r}")
+
+
+def check_queue(value: str) -> None:
+    """Raise ConfigError unless it is a name that every backend can carry."""
+    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
+        raise ConfigError(f"a queue name is 1 … {LONGEST_NAME} printable characters, not {value!r}")
+
+
+def check_seconds(name: str, value: float | None) -> None:
+    """Raise ConfigError unless it is None or a positive finite number."""
+    if value is None:
+        return
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
+        raise ConfigError(f"{name} must be a positive number of seconds, not {value!r}")
+
+
+def check_delay(delay: float | None, eta: datetime | None) -> None:
+    """Raise ConfigError unless at most one is given and it can be kept.
+
+    A naive `eta` is refused: nobody can tell which zone it means.
+    """
+    if delay is not None and eta is not None:
+        raise ConfigError("give either delay or eta, not both")
+    if eta is not None and (not isinstance(eta, datetime) or eta.utcoffset() is None):
+        raise ConfigError(f"eta must be a datetime with a time zone, not {eta!r}")
+    if delay is None:
+        return
+    if not isinstance(delay, (int, float)) or isinstance(delay, bool) or not 0 <= delay <= LONGEST_DELAY:
+        raise ConfigError(f"delay must be 0 … {LONGEST_DELAY:.0f} seconds, not {delay!r}")
+
+
+def retry_policy(
+    retry: int,
+    on: Sequence[type[BaseException]] | None,
+    backoff: Mapping[str, float],
+) -> RetryPolicy:
+    """Make the retry policy of a task from its options."""
+    values: dict[str, Any] = {"retries": retry, **backoff}
+    if on is not None:
+        values["on"] = tuple(on)
+    return RetryPolicy(**values)
+
+
+NO_OPTIONS: Final = CallOptions()

@@ -1,0 +1,172 @@
+"""From a call to a message: what a producer does before the backend has the task."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any
+
+from qtasks.errors import BackendError
+from qtasks.ids import new_id
+from qtasks.models import Message, Record
+from qtasks.options import NO_OPTIONS, CallOptions, check_priority
+from qtasks.plugins.events import TaskAdded, TaskAdding
+from qtasks.serialization import JSON, encode_envelope
+from qtasks.status import TaskStatus
+
+if TYPE_CHECKING:
+    from qtasks.app import QueueTasks
+    from qtasks.registry import TaskDefinition
+    from qtasks.result import Task
+    from qtasks.runtime import Runtime
+
+_NOTHING: Mapping[str, Any] = {}
+
+
+@dataclass(frozen=True, slots=True)
+class Call:
+    """A task with its arguments, not sent yet: what `task.bind(…)` makes."""
+
+    task_name: str
+    args: Sequence[Any]
+    kwargs: Mapping[str, Any]
+    options: CallOptions = NO_OPTIONS
+    definition: TaskDefinition | None = None
+    """None where the producer does not know the task."""
+    headers: Mapping[str, Any] = field(default_factory=dict)
+    """What plugins added to the message."""
+
+
+def message_of(call: Call, runtime: Runtime) -> Message:
+    """Check the call and write its message.
+
+    Raises:
+        TaskArgumentError: The arguments do not fit the signature.
+        EncodeError: One of them cannot be written.
+    """
+    definition, options = call.definition, call.options
+    task = None if definition is None else definition.options
+    if definition is not None:
+        definition.signature.check(call.args, call.kwargs)
+    now = runtime.clock.now()
+    task_id = options.id or new_id()
+    queue = options.queue or (task.queue if task else "default")
+    priority = _first(options.priority, task.priority if task else None, runtime.config.task_default_priority)
+    expires = _first(options.expires, task.expires if task else None)
+    due = None if options is NO_OPTIONS else options.due(now)
+    expires_at = None if expires is None else (due or now) + expires
+    body = encode_envelope(
+        id=task_id,
+        task=call.task_name,
+        args=call.args,
+        kwargs=call.kwargs,
+        queue=queue,
+        priority=priority,
+        created=now,
+        due=due,
+        expires=expires_at,
+        retry=options.retry,
+        max_time=options.max_time,
+        headers=dict(call.headers) if call.headers else None,
+        serializer=JSON,
+    )
+    return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at)
+
+
+def record_of(message: Message) -> Record:
+    """Return the record as it is directly after `publish`."""
+    return Record(
+        id=message.id,
+        task=message.task,
+        queue=message.queue,
+        priority=message.priority,
+        status=TaskStatus.NEW if message.due is None else TaskStatus.DELAYED,
+        body=message.body,
+        created_at=message.created_at,
+        updated_at=message.created_at,
+        due=message.due,
+        expires_at=message.expires_at,
+    )
+
+
+async def send(app: QueueTasks, runtime: Runtime, calls: Sequence[Call]) -> list[Task[Any]]:
+    """Send a batch, all or none, in one round trip to the backend.
+
+    Raises:
+        BackendError: It was not accepted; `task_id` of the error is the id of the first one.
+        PluginError: A hook failed; nothing was sent.
+    """
+    from qtasks.result import Task  # the handle knows the app's side, which imports this module
+
+    calls = await _before(app, runtime, calls)
+    messages = [message_of(call, runtime) for call in calls]
+    try:
+        await runtime.dispatch.publish(messages)
+    except BackendError as exc:
+        exc.task_id = messages[0].id if messages else None
+        raise
+    tasks: list[Task[Any]] = [Task(app, record_of(message)) for message in messages]
+    await _after(app, runtime, calls, tasks)
+    return tasks
+
+
+async def _before(app: QueueTasks, runtime: Runtime, calls: Sequence[Call]) -> Sequence[Call]:
+    hook = runtime.triggers.qtasks_add_task_before_broker
+    if hook is None:
+        return calls
+    return [_merged(call, await hook(_adding(app, runtime, call)), app) for call in calls]
+
+
+def _adding(app: QueueTasks, runtime: Runtime, call: Call) -> TaskAdding:
+    priority = call.options.priority
+    if priority is None and call.definition is not None:
+        priority = call.definition.options.priority
+    return TaskAdding(
+        app=app,
+        broker=runtime.dispatch.broker,
+        task_name=call.task_name,
+        priority=runtime.config.task_default_priority if priority is None else priority,
+        args=tuple(call.args),
+        kwargs=dict(call.kwargs),
+        extra={},
+    )
+
+
+def _merged(call: Call, event: TaskAdding, app: QueueTasks) -> Call:
+    """Return the call as the plugins have left it."""
+    check_priority(event.priority)
+    return Call(
+        event.task_name,
+        event.args,
+        event.kwargs,
+        call.options.merged(priority=event.priority),
+        call.definition if event.task_name == call.task_name else app.tasks.get(event.task_name),
+        event.extra,
+    )
+
+
+async def _after(
+    app: QueueTasks, runtime: Runtime, calls: Sequence[Call], tasks: Sequence[Task[Any]]
+) -> None:
+    hook = runtime.triggers.qtasks_add_task_after_broker
+    if hook is None:
+        return
+    for call, task in zip(calls, tasks, strict=True):
+        event = TaskAdded(
+            app=app,
+            broker=runtime.dispatch.broker,
+            task_name=call.task_name,
+            priority=task.priority,
+            args=tuple(call.args),
+            kwargs=dict(call.kwargs),
+            task=task,
+        )
+        await hook(event)
+
+
+def _first(*values: Any) -> Any:
+    """Return the first value that is not None."""
+    for value in values:
+        if value is not None:
+            return value
+    return None

@@ -1,0 +1,202 @@
+"""What `@app.task` makes of a function in an asynchronous app."""
+
+from __future__ import annotations
+
+import inspect
+import warnings
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from typing import TYPE_CHECKING, Any, Generic, overload
+from uuid import UUID
+
+from typing_extensions import ParamSpec, TypeVar
+
+from qtasks.options import NO_OPTIONS, CallOptions, call_options
+from qtasks.producer import Call
+from qtasks.registry import TaskDefinition
+from qtasks.result import Task
+
+if TYPE_CHECKING:
+    from qtasks.app import QueueTasks
+
+P = ParamSpec("P")
+C = TypeVar("C")
+"""What calling the function returns: for an async function, a coroutine."""
+R = TypeVar("R", default=Any)
+"""What the task returns in the end."""
+
+CALL_KEYWORDS = frozenset({"timeout", "priority"})
+"""Keywords of `add_task` that are options and never arguments of the task."""
+
+
+class BoundCall(Call, Generic[R]):
+    """A call whose result type is known to type checkers."""
+
+    __slots__ = ()
+
+
+class BaseTask(Generic[P, C]):
+    """What both faces share: the function, its definition, and calls that are not sent yet."""
+
+    def __init__(self, function: Callable[P, C], definition: TaskDefinition) -> None:
+        self._function = function
+        self.definition = definition
+        self.__name__ = definition.name
+        self.__doc__ = function.__doc__
+        self.__wrapped__ = function
+        _warn_of_hidden_parameters(function, definition.name)
+
+    def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
+        """Call the function itself, here and now."""
+        return self._function(*args, **kwargs)
+
+    @property
+    def task_name(self) -> str:
+        """The name that it is registered under."""
+        return self.definition.name
+
+    @property
+    def priority(self) -> int | None:
+        """The priority of its calls; None is the default of the app."""
+        return self.definition.options.priority
+
+    @property
+    def queue(self) -> str:
+        """The queue of its calls."""
+        return self.definition.options.queue
+
+    @property
+    def max_time(self) -> float | None:
+        """Seconds that one run may take."""
+        return self.definition.options.max_time
+
+    @property
+    def retry(self) -> int:
+        """Runs after the first one, where that fails."""
+        return self.definition.options.retry.retries
+
+    @property
+    def tags(self) -> tuple[str, ...]:
+        """Words to find it by."""
+        return self.definition.options.tags
+
+    @property
+    def description(self) -> str:
+        """What it is for, in words."""
+        return self.definition.options.description
+
+    @property
+    def extra(self) -> Mapping[str, Any]:
+        """The keywords of the decorator that QTasks does not know: plugins do."""
+        return self.definition.options.extra
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} {self.task_name}>"
+
+
+class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
+    """A task of an asynchronous app."""
+
+    def __init__(
+        self, app: Callable[[], QueueTasks], function: Callable[P, C], definition: TaskDefinition
+    ) -> None:
+        super().__init__(function, definition)
+        self._app = app
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> BoundCall[R]:
+        """Return the call, not sent: for `app.add_tasks`."""
+        return BoundCall(self.definition.name, args, kwargs, NO_OPTIONS, self.definition)
+
+    def options(
+        self,
+        *,
+        id: str | UUID | None = None,  # noqa: A002 - the name that callers read
+        queue: str | None = None,
+        priority: int | None = None,
+        delay: float | None = None,
+        eta: datetime | None = None,
+        expires: float | None = None,
+        retry: int | None = None,
+        max_time: float | None = None,
+    ) -> AsyncTaskCaller[P, R]:
+        """Return this task with options for one call; wrong arguments are found by type checkers.
+
+        Args:
+            id: The id to use, so that the call can be repeated without doubling.
+            queue: The queue to send it to.
+            priority: 0 … 9, higher is more urgent.
+            delay: Seconds until it becomes ready.
+            eta: The moment at which it becomes ready, with a time zone.
+            expires: Seconds after it became ready in which it must have been started.
+            retry: Runs after the first one, where that fails.
+            max_time: Seconds that one run may take.
+
+        Raises:
+            ConfigError: A value that cannot be kept.
+        """
+        chosen = call_options(
+            id,
+            queue=queue,
+            priority=priority,
+            delay=delay,
+            eta=eta,
+            expires=expires,
+            retry=retry,
+            max_time=max_time,
+        )
+        return AsyncTaskCaller(self._app, self.definition, chosen)
+
+    @overload
+    async def add_task(self, *args: P.args, **kwargs: P.kwargs) -> Task[R]: ...
+
+    @overload
+    async def add_task(
+        self, *args: Any, timeout: float | None = ..., priority: int | None = ..., **kwargs: Any
+    ) -> Task[R]: ...
+
+    async def add_task(self, *args: Any, **kwargs: Any) -> Task[R]:
+        """Send the task; with `timeout`, also wait for its end.
+
+        Raises:
+            TaskArgumentError: The arguments do not fit the function.
+            EncodeError: One of them cannot be sent.
+            BackendError: It was not accepted.
+            ResultTimeout: It was accepted and has not ended within `timeout` seconds.
+        """
+        timeout, priority = kwargs.pop("timeout", None), kwargs.pop("priority", None)
+        options = NO_OPTIONS if priority is None else CallOptions(priority=priority)
+        return await self._app().send_one(
+            Call(self.definition.name, args, kwargs, options, self.definition), timeout
+        )
+
+
+class AsyncTaskCaller(Generic[P, R]):
+    """A task with options for one call."""
+
+    __slots__ = ("_app", "_definition", "_options")
+
+    def __init__(
+        self, app: Callable[[], QueueTasks], definition: TaskDefinition, options: CallOptions
+    ) -> None:
+        self._app = app
+        self._definition = definition
+        self._options = options
+
+    async def add_task(self, *args: P.args, **kwargs: P.kwargs) -> Task[R]:
+        """Send the task with these options."""
+        return await self._app().send_one(self.bind(*args, **kwargs), None)
+
+    def bind(self, *args: P.args, **kwargs: P.kwargs) -> BoundCall[R]:
+        """Return the call, not sent."""
+        return BoundCall(self._definition.name, args, kwargs, self._options, self._definition)
+
+
+def _warn_of_hidden_parameters(function: Callable[..., Any], name: str) -> None:
+    try:
+        parameters = inspect.signature(function).parameters
+    except (TypeError, ValueError):
+        return
+    hidden = sorted(CALL_KEYWORDS & parameters.keys())
+    if hidden:
+        text = f"task {name!r} has a parameter {hidden[0]!r}, which add_task takes for its own option;"
+        warnings.warn(f"{text} send it by .bind(…) or .options().add_task(…)", stacklevel=4)

@@ -1,0 +1,1 @@
+"""Fetch, run, settle: the three questions of a worker, a file each."""

@@ -1,0 +1,199 @@
+"""The life of a worker: what it is made of, how it starts, how it stops."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+
+from qtasks.errors import BackendError, UsageError
+from qtasks.models import Token, WorkerInfo
+from qtasks.plugins.events import WorkerStart, WorkerStop
+from qtasks.protocols import Broker, Setup
+from qtasks.runtime import Runtime
+from qtasks.worker.fetch import Fetcher
+from qtasks.worker.heartbeat import RENEWALS_PER_LEASE, Heartbeat
+from qtasks.worker.held import Held
+from qtasks.worker.identity import this_worker
+from qtasks.worker.run import Runner
+from qtasks.worker.settle import Settler
+from qtasks.worker.slots import Slots
+
+CANCEL_TIME = 2.0
+"""Seconds that cancelled bodies have to end before they are given back as they are."""
+SETTLE_TIME = 5.0
+"""Seconds in which a stopping worker tries to record what has ended."""
+
+
+@dataclass(slots=True)
+class Parts:
+    """What a started worker consists of."""
+
+    runtime: Runtime
+    info: WorkerInfo
+    slots: Slots
+    held: Held
+    settler: Settler
+    runner: Runner
+    fetcher: Fetcher
+    heartbeat: Heartbeat
+    tasks: list[asyncio.Task[None]]
+    """Fetching, settling, announcing: in this order."""
+
+
+class AsyncWorker:
+    """Fetches tasks, runs them and settles their outcomes.
+
+    Args:
+        name: Name of the app; only to be checked against it.
+        broker: Where the tasks come from; the app's own if it is left out.
+    """
+
+    def __init__(self, name: str | None = None, broker: Broker | None = None) -> None:
+        self.name = name
+        self.given_broker = broker
+        self._parts: Parts | None = None
+        self._hurry = asyncio.Event()
+        self.failed: asyncio.Future[None] | None = None
+        """Done when the worker cannot go on."""
+
+    @property
+    def broker(self) -> Broker:
+        """Where the tasks come from.
+
+        Raises:
+            UsageError: The worker is in no app yet.
+        """
+        if self.given_broker is None:
+            raise UsageError("this worker has no broker yet: give it one, or give the worker to an app")
+        return self.given_broker
+
+    @property
+    def info(self) -> WorkerInfo | None:
+        """Who the worker is, while it works."""
+        return None if self._parts is None else self._parts.info
+
+    async def start(self, setup: Setup) -> None:
+        """Register as a holder of leases and begin to fetch.
+
+        Raises:
+            UsageError: It works already.
+            BackendError: The backend cannot be reached.
+        """
+        if self._parts is not None:
+            raise UsageError("this worker works already")
+        assert isinstance(setup, Runtime)
+        if setup.config.delete_finished_tasks:
+            await setup.dispatch.storage.delete_finished()
+        parts = self._parts = await self._assemble(setup)
+        self._hurry = asyncio.Event()
+        parts.heartbeat.start()
+        self.failed = asyncio.get_running_loop().create_future()
+        for part in (parts.fetcher.run(), parts.settler.run(), self._announce(parts)):
+            task = asyncio.create_task(part)
+            task.add_done_callback(self._notice)
+            parts.tasks.append(task)
+        if (hook := setup.triggers.worker_start) is not None:
+            await hook(WorkerStart(worker=self))
+
+    async def stop(self, grace: float | None = None) -> None:
+        """Stop fetching, wait up to `grace` seconds for what runs, cancel and give back the rest.
+
+        Args:
+            grace: Seconds; None is `config.grace`. `hurry` ends it.
+        """
+        parts = self._parts
+        if parts is None:
+            return
+        await parts.fetcher.close()
+        await self._drain(parts, parts.runtime.config.grace if grace is None else grace)
+        await self._close(parts)
+        self._parts = None
+        if (hook := parts.runtime.triggers.worker_stop) is not None:
+            await hook(WorkerStop(worker=self))
+
+    def hurry(self) -> None:
+        """End the grace period of a `stop` under way: what runs is cancelled and given back now."""
+        self._hurry.set()
+        if self._parts is not None:
+            self._parts.slots.wake()
+
+    async def _assemble(self, runtime: Runtime) -> Parts:
+        config = runtime.config
+        info = this_worker(config.queues, config.max_tasks_process, runtime.clock.now())
+        consumer = await runtime.dispatch.broker.open_consumer(
+            info, config.queues, take_over=config.running_older_tasks
+        )
+        slots, held = Slots(config.max_tasks_process), Held()
+        settler = Settler(runtime, slots, held, self)
+        runner = Runner(runtime, slots, held, settler, self)
+        fetcher = Fetcher(runtime, consumer, info, slots, held, runner, settler)
+        on_lost = self._hop(runner.lost)
+        heartbeat = Heartbeat(runtime.dispatch.broker, info, held, config.lease, on_lost, runtime.log)
+        return Parts(runtime, info, slots, held, settler, runner, fetcher, heartbeat, [])
+
+    def _hop(
+        self, callback: Callable[[Sequence[tuple[str, Token]]], None]
+    ) -> Callable[[Sequence[tuple[str, Token]]], None]:
+        """Return a function for other threads that calls `callback` in this loop."""
+        loop = asyncio.get_running_loop()
+
+        def call(lost: Sequence[tuple[str, Token]]) -> None:
+            loop.call_soon_threadsafe(callback, lost)
+
+        return call
+
+    def _notice(self, task: asyncio.Task[None]) -> None:
+        """A part of the worker must not end by itself: say so, and let the starter end the worker."""
+        failed = self.failed
+        if task.cancelled() or task.exception() is None or failed is None or failed.done():
+            return
+        failed.set_exception(task.exception() or RuntimeError())
+
+    async def _announce(self, parts: Parts) -> None:
+        """Keep the worker in the registry that `ping` reads."""
+        config, ttl = parts.runtime.dispatch.storage.global_config, parts.runtime.config.lease
+        while True:
+            try:
+                await config.announce(parts.info, ttl)
+            except BackendError as exc:
+                parts.runtime.log.warning("the worker could not be announced: %s", exc)
+            await asyncio.sleep(ttl / RENEWALS_PER_LEASE)
+
+    async def _drain(self, parts: Parts, grace: float) -> None:
+        """Wait for what runs; after `grace` cancel it, and give up what does not end then."""
+        if not await _emptied(parts.slots, grace, self._hurry):
+            parts.runtime.log.info("%d tasks still run; they are cancelled and go back", parts.slots.running)
+            parts.runner.stop_all()
+            if not await _emptied(parts.slots, CANCEL_TIME, asyncio.Event()):
+                parts.runner.abandon_all()
+
+    async def _close(self, parts: Parts) -> None:
+        fetching, settling, announcing = parts.tasks
+        announcing.cancel()
+        parts.settler.close()
+        await asyncio.wait([fetching, settling], timeout=SETTLE_TIME)
+        if not settling.done():
+            parts.runtime.log.error(
+                "%d tasks could not be given back or recorded; their lease ends", len(parts.held)
+            )
+        for task in parts.tasks:
+            task.cancel()
+        await asyncio.gather(*parts.tasks, return_exceptions=True)
+        await asyncio.to_thread(parts.heartbeat.stop)
+        parts.runner.close()
+        try:
+            await parts.runtime.dispatch.storage.global_config.withdraw(parts.info.id)
+        except BackendError as exc:
+            parts.runtime.log.warning("the worker could not be withdrawn: %s", exc)
+
+
+async def _emptied(slots: Slots, seconds: float, hurry: asyncio.Event) -> bool:
+    """Wait until no body runs; False after so many seconds, or once in a hurry."""
+    try:
+        async with asyncio.timeout(seconds):
+            while slots.running and not hurry.is_set():
+                await slots.change()
+    except TimeoutError:
+        return False
+    return not slots.running

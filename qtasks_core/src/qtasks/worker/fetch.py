@@ -1,0 +1,86 @@
+"""Keep the right number of deliveries in hand."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from qtasks.errors import BackendError
+from qtasks.models import Delivery, GiveBack, GiveBackReason, WorkerInfo
+from qtasks.protocols import Consumer
+from qtasks.runtime import Runtime
+from qtasks.worker.backoff import Backoff
+from qtasks.worker.held import Held
+from qtasks.worker.run import Runner
+from qtasks.worker.settle import Settler
+from qtasks.worker.slots import Slots
+
+
+class Fetcher:
+    """Fetches as much as there are free slots, and starts it."""
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        consumer: Consumer,
+        worker: WorkerInfo,
+        slots: Slots,
+        held: Held,
+        runner: Runner,
+        settler: Settler,
+    ) -> None:
+        self._runtime = runtime
+        self._consumer = consumer
+        self._worker = worker
+        self._slots = slots
+        self._held = held
+        self._runner = runner
+        self._settler = settler
+        self._closing = False
+
+    async def run(self) -> None:
+        """Fetch until closed. The backend's failures are waited out."""
+        backoff = Backoff()
+        while not self._closing:
+            free = self._slots.free
+            if free <= 0:
+                await self._slots.change()
+                continue
+            try:
+                batch = await self._consumer.fetch(free)
+                await self._take(batch)
+            except BackendError as exc:
+                self._runtime.log.warning("cannot fetch: %s", exc)
+                await backoff.sleep()
+            else:
+                backoff.reset()
+
+    async def close(self) -> None:
+        """End `run`; nothing is started any more."""
+        self._closing = True
+        self._slots.wake()
+        await self._consumer.close()
+
+    async def _take(self, batch: Sequence[Delivery]) -> None:
+        self._held.add(batch)
+        if not self._runtime.dispatch.joined:
+            batch = await self._begun(batch)
+        if self._closing:
+            self._return(batch)
+            return
+        self._slots.take(len(batch))
+        self._runner.start(batch)
+
+    async def _begun(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Make the tokens known at the storage; if it cannot be reached, give everything back."""
+        try:
+            to_run = await self._runtime.dispatch.begin(batch, self._worker.id)
+        except BackendError:
+            self._return(batch)
+            raise
+        running = {delivery.id for delivery in to_run}
+        self._held.drop([delivery for delivery in batch if delivery.id not in running])
+        return to_run
+
+    def _return(self, batch: Sequence[Delivery]) -> None:
+        for delivery in batch:
+            self._settler.give_back(GiveBack(delivery.id, delivery.token, GiveBackReason.STOPPED))

@@ -1,0 +1,53 @@
+"""The bell: a small file beside the database that tells other processes of news.
+
+A write to it says that something is ready, a change of its times that something is final. Nobody
+reads it: what rings is the notice of the operating system, inotify(7), which comes in the moment of
+the commit and costs a sleeping process nothing.
+"""
+
+from __future__ import annotations
+
+import os
+from contextlib import suppress
+from typing import Final
+
+from qtasks_sqlite._work import News
+
+BY_INOTIFY: Final = "push: inotify on a file beside the database, within a millisecond"
+BY_POLLING: Final = "polling: `PRAGMA data_version`, 5 ms after news, growing to every 100 ms"
+"""How idle workers and waiters learn of news, in words for people."""
+
+_CAN_RING: Final = hasattr(os, "pwrite") and os.utime in os.supports_fd
+
+
+class Bell:
+    """The side that rings. Any thread may."""
+
+    def __init__(self, database: str) -> None:
+        self.path = f"{database}-bell"
+        self._fd: int | None = None
+
+    def open(self) -> None:
+        """Make the file where there is none, with the mode of the database."""
+        if _CAN_RING and self._fd is None:
+            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+
+    def ring(self, news: News) -> None:
+        """Tell whoever listens. A bell that cannot be rung only delays: they also look by themselves."""
+        if self._fd is None:
+            return
+        with suppress(OSError):
+            if news & News.READY:
+                os.pwrite(self._fd, b"\n", 0)
+            if news & News.FINAL:
+                os.utime(self._fd)
+
+    def is_missing(self) -> bool:
+        """Whether somebody has removed the file, so that new processes ring another one."""
+        return self._fd is not None and os.fstat(self._fd).st_nlink == 0
+
+    def close(self) -> None:
+        """Close the file, and leave it: others use it."""
+        if self._fd is not None:
+            os.close(self._fd)
+            self._fd = None

@@ -1,0 +1,92 @@
+"""Errors of SQLite and of its driver, translated into those of QTasks."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Final
+
+from qtasks.errors import BackendError, BackendMismatch, BackendRefused, BackendUnavailable
+
+_PRIMARY: Final = 0xFF
+"""The low byte of an error code says what it is, the rest details it: sqlite.org/rescode.html."""
+
+_MEANINGS: Final[dict[int, tuple[type[BackendError], str]]] = {
+    sqlite3.SQLITE_BUSY: (BackendUnavailable, "another process holds the lock for too long"),
+    sqlite3.SQLITE_LOCKED: (BackendUnavailable, "another connection holds the lock"),
+    sqlite3.SQLITE_PROTOCOL: (BackendUnavailable, "too many processes start at once"),
+    sqlite3.SQLITE_IOERR: (BackendUnavailable, "the disk answers with an error"),
+    sqlite3.SQLITE_NOMEM: (BackendUnavailable, "there is no memory"),
+    sqlite3.SQLITE_INTERRUPT: (BackendUnavailable, "the call was interrupted"),
+    sqlite3.SQLITE_PERM: (BackendRefused, "access is not permitted; check the owner and mode of the file"),
+    sqlite3.SQLITE_AUTH: (BackendRefused, "access is not permitted"),
+    sqlite3.SQLITE_READONLY: (
+        BackendRefused,
+        "it can only be read; make the file and its folder writable, then start again",
+    ),
+    sqlite3.SQLITE_FULL: (BackendRefused, "the disk is full; make room"),
+    sqlite3.SQLITE_CANTOPEN: (
+        BackendRefused,
+        "it cannot be opened; check that the folder exists and may be written to",
+    ),
+    sqlite3.SQLITE_TOOBIG: (BackendRefused, "the message is larger than SQLite can keep"),
+    sqlite3.SQLITE_CORRUPT: (BackendMismatch, "the file is damaged; restore it or move it away"),
+    sqlite3.SQLITE_NOTADB: (BackendMismatch, "the file is no SQLite database; choose another path"),
+    sqlite3.SQLITE_FORMAT: (BackendMismatch, "the file is no SQLite database; choose another path"),
+    sqlite3.SQLITE_ERROR: (BackendMismatch, "its tables are not those of QTasks any more"),
+}
+
+_VALUE_ERRORS: Final = (OverflowError, UnicodeError, TypeError)
+
+DRIVER_ERRORS: Final = (sqlite3.Error, ValueError, *_VALUE_ERRORS)
+"""What a call of the driver may raise; ValueError says that the connection is closed."""
+
+
+def is_busy(exc: BaseException) -> bool:
+    """Whether somebody else held the lock, so that the same call may succeed."""
+    return _code(exc) in {sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED}
+
+
+def is_about_values(exc: BaseException) -> bool:
+    """Whether one particular value is to blame, so that the same call without it may succeed."""
+    if isinstance(exc, _VALUE_ERRORS):
+        return True
+    about_values = isinstance(exc, (sqlite3.IntegrityError, sqlite3.DataError, sqlite3.InterfaceError))
+    return about_values or (isinstance(exc, sqlite3.ProgrammingError) and not _is_closed(exc))
+
+
+def translate(exc: BaseException, path: str) -> BackendError:
+    """Return the error of QTasks that says what happened and what to do."""
+    if isinstance(exc, BackendError):
+        return exc
+    if is_about_values(exc):
+        return BackendRefused(f"SQLite cannot keep this value in {path}: {exc}")
+    if isinstance(exc, ValueError) or _is_closed(exc):
+        return BackendUnavailable(f"{path} was closed while the call was under way")
+    kind, meaning = _MEANINGS.get(_code(exc), (BackendRefused, "SQLite refused"))
+    return kind(f"{path}: {meaning} ({exc})")
+
+
+@contextmanager
+def translated(path: str) -> Iterator[None]:
+    """Raise errors of the driver as those of QTasks.
+
+    Raises:
+        BackendUnavailable: Locked for too long, or the disk fails; try again later.
+        BackendRefused: Read-only, full, not permitted.
+        BackendMismatch: Damaged, or no file of QTasks.
+    """
+    try:
+        yield
+    except DRIVER_ERRORS as exc:
+        raise translate(exc, path) from exc
+
+
+def _is_closed(exc: BaseException) -> bool:
+    return isinstance(exc, sqlite3.ProgrammingError) and "closed database" in str(exc)
+
+
+def _code(exc: BaseException) -> int:
+    code: int | None = getattr(exc, "sqlite_errorcode", None)
+    return 0 if code is None else code & _PRIMARY

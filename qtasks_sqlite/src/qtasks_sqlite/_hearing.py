@@ -1,0 +1,114 @@
+"""Who is woken when the bell rings: idle consumers, and who waits for a task."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Protocol
+
+from qtasks.errors import BackendRefused
+from qtasks_sqlite._bell import Bell
+from qtasks_sqlite._inotify import InotifyEar
+from qtasks_sqlite._polling import PollingEar
+from qtasks_sqlite._work import News
+
+
+class Ear(Protocol):
+    """A way to hear of news."""
+
+    wake_up: str
+    """How, in words for people."""
+    wanted: News
+
+    def want(self, news: News) -> None:
+        """Listen for these news, and no others."""
+        ...
+
+    def heard_here(self, news: News) -> None:
+        """Note what this process has committed itself."""
+        ...
+
+    def close(self) -> None:
+        """Listen no more."""
+        ...
+
+
+class Hearing:
+    """Listens as long as somebody sleeps: a busy process is not disturbed by news.
+
+    Args:
+        bell: What rings.
+        version: Gives a number that every commit changes, where there is no inotify.
+        on_final: Called when something has ended; answers whether anybody waits for it.
+    """
+
+    def __init__(
+        self, bell: Bell, version: Callable[[], Awaitable[int]], on_final: Callable[[], bool]
+    ) -> None:
+        self._bell = bell
+        self._version = version
+        self._on_final = on_final
+        self._idle: set[Callable[[], None]] = set()
+        self._ear: Ear | None = None
+
+    def open(self) -> None:
+        """Make the bell where there is none, and be ready to listen.
+
+        Raises:
+            BackendRefused: The file cannot be made or written.
+        """
+        try:
+            self._bell.open()
+        except OSError as exc:
+            raise BackendRefused(f"{self._bell.path} cannot be written: {exc.strerror}") from exc
+        try:
+            self._ear = InotifyEar(self._bell.path, self._hear)
+        except (OSError, AttributeError):
+            self._ear = PollingEar(self._version, self._hear)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._ear is not None:
+            self._ear.close()
+        self._bell.close()
+
+    @property
+    def ear(self) -> Ear:
+        """How news is heard, once opened."""
+        assert self._ear is not None
+        return self._ear
+
+    def is_on(self, news: News) -> bool:
+        """Whether these news are listened for."""
+        return bool(self.ear.wanted & news)
+
+    def listen(self, news: News) -> None:
+        """Listen for these news, from now on."""
+        self.ear.want(self.ear.wanted | news)
+
+    def sleep(self, wake: Callable[[], None]) -> None:
+        """Have this called when something may be ready."""
+        self._idle.add(wake)
+
+    def awake(self, wake: Callable[[], None]) -> None:
+        """Have it called no more."""
+        self._idle.discard(wake)
+
+    def check(self) -> None:
+        """Get a new bell where somebody has removed the old one."""
+        if self._bell.is_missing():
+            wanted = self.ear.wanted
+            self.close()
+            self.open()
+            self.ear.want(wanted)
+
+    def _hear(self, news: News) -> None:
+        if news & News.FINAL and not self._on_final():
+            self._unlisten(News.FINAL)
+        if news & News.READY:
+            if not self._idle:
+                self._unlisten(News.READY)
+            for wake in tuple(self._idle):
+                wake()
+
+    def _unlisten(self, news: News) -> None:
+        self.ear.want(self.ear.wanted & ~news)

@@ -1,0 +1,84 @@
+"""Hear the bell by inotify(7): at once, and at no cost in between."""
+
+from __future__ import annotations
+
+import asyncio
+import ctypes
+import os
+import struct
+import sys
+from collections.abc import Callable
+from typing import Final
+
+from qtasks_sqlite._bell import BY_INOTIFY
+from qtasks_sqlite._work import News
+
+_IN_MODIFY: Final = 0x2
+_IN_ATTRIB: Final = 0x4
+_IN_DELETE_SELF: Final = 0x400  # never awaited for itself: a mask must not be empty
+_HEADER: Final = struct.Struct("iIII")
+_BUFFER: Final = 4096
+
+
+class InotifyEar:
+    """Listens for what is wanted, in the running loop.
+
+    Raises:
+        OSError: The system has no inotify, or no more instances of it for this user.
+    """
+
+    wake_up = BY_INOTIFY
+
+    def __init__(self, path: str, on_news: Callable[[News], None]) -> None:
+        if not sys.platform.startswith("linux"):
+            raise OSError("inotify is a part of Linux")
+        self._libc = ctypes.CDLL(None, use_errno=True)
+        self._path = os.fsencode(path)
+        self._on_news = on_news
+        self._loop = asyncio.get_running_loop()
+        self._fd = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
+        self.wanted = News.NONE
+        try:
+            self.want(News.NONE)
+            self._loop.add_reader(self._fd, self._read)
+        except BaseException:
+            os.close(self._fd)
+            raise
+
+    def want(self, news: News) -> None:
+        """Listen for these news, and no others."""
+        mask = _IN_DELETE_SELF
+        mask |= _IN_MODIFY if news & News.READY else 0
+        mask |= _IN_ATTRIB if news & News.FINAL else 0
+        # Adding a path again replaces its mask.
+        self._checked(self._libc.inotify_add_watch(self._fd, self._path, mask))
+        self.wanted = news
+
+    def heard_here(self, news: News) -> None:
+        """Do nothing: what this process rings comes back like everything else."""
+
+    def close(self) -> None:
+        """Listen no more."""
+        self._loop.remove_reader(self._fd)
+        os.close(self._fd)
+
+    def _read(self) -> None:
+        try:
+            data = os.read(self._fd, _BUFFER)
+        except OSError:  # EAGAIN: nothing there after all
+            return
+        news, offset = News.NONE, 0
+        while offset < len(data):
+            _, mask, _, length = _HEADER.unpack_from(data, offset)
+            offset += _HEADER.size + length
+            news |= News.READY if mask & _IN_MODIFY else News.NONE
+            news |= News.FINAL if mask & _IN_ATTRIB else News.NONE
+        if news:
+            self._on_news(news)
+
+    @staticmethod
+    def _checked(answer: int) -> int:
+        if answer < 0:
+            code = ctypes.get_errno()
+            raise OSError(code, os.strerror(code))
+        return answer

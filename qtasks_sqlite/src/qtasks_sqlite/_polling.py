@@ -1,0 +1,58 @@
+"""Hear of news where there is no inotify: by asking SQLite whether anybody has committed."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from typing import Final
+
+from qtasks.errors import BackendError
+from qtasks_sqlite._bell import BY_POLLING
+from qtasks_sqlite._work import News
+
+SHORTEST: Final = 0.005
+LONGEST: Final = 0.1
+_GROWTH: Final = 1.5
+
+
+class PollingEar:
+    """Asks while something is wanted; `version` gives a number that every commit changes."""
+
+    wake_up = BY_POLLING
+
+    def __init__(self, version: Callable[[], Awaitable[int]], on_news: Callable[[News], None]) -> None:
+        self._version = version
+        self._on_news = on_news
+        self.wanted = News.NONE
+        self._task: asyncio.Task[None] | None = None
+
+    def want(self, news: News) -> None:
+        """Ask for these news, and no others."""
+        self.wanted = news
+        if news and self._task is None:
+            self._task = asyncio.create_task(self._poll(), name="qtasks-sqlite-polling")
+
+    def heard_here(self, news: News) -> None:
+        """Pass on at once what this process has committed itself."""
+        if news & self.wanted:
+            self._on_news(news & self.wanted)
+
+    def close(self) -> None:
+        """Ask no more."""
+        if self._task is not None:
+            self._task.cancel()
+            self._task = None
+
+    async def _poll(self) -> None:
+        pause, seen = SHORTEST, -1
+        while self.wanted:
+            try:
+                version = await self._version()
+            except BackendError:
+                version = seen  # whoever waits looks by itself now and then, and says what is wrong
+            if version != seen:
+                pause, seen = SHORTEST, version
+                self._on_news(self.wanted)
+            await asyncio.sleep(pause)
+            pause = min(pause * _GROWTH, LONGEST)
+        self._task = None

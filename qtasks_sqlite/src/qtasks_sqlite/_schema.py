@@ -1,0 +1,151 @@
+"""The tables, and how a file gets them."""
+
+from __future__ import annotations
+
+import sqlite3
+from typing import Final
+
+from qtasks.errors import BackendMismatch, BackendRefused
+
+APPLICATION_ID: Final = 0x51546B73
+"""`QTks`, in the header of every file of ours: sqlite.org/pragma.html#pragma_application_id."""
+
+OLDEST_SQLITE: Final = (3, 35, 0)
+"""RETURNING came with it."""
+
+_VERSION_1: Final = (
+    # A task is its record and its place in the queue in one row. Of those that this file queues
+    # (role > 0) and that are not final exactly one of three is set: `due` while it waits for its
+    # moment, `turn` while it is ready, `holder` while a worker has it; `place` keeps the last turn,
+    # for a delivery that comes back. Final is what has `remove_at`, which may be infinite.
+    # What changes often comes first and what is large comes last: SQLite reads a row from its start.
+    """
+    CREATE TABLE task (
+        seq INTEGER PRIMARY KEY,
+        app TEXT NOT NULL,
+        queue TEXT NOT NULL,
+        priority INTEGER NOT NULL,
+        role INTEGER NOT NULL,
+        status TEXT NOT NULL,
+        holder INTEGER,
+        turn REAL,
+        place REAL,
+        due REAL,
+        finished_at REAL,
+        remove_at REAL,
+        epoch INTEGER NOT NULL DEFAULT 1,
+        attempt INTEGER NOT NULL DEFAULT 1,
+        delivery INTEGER NOT NULL DEFAULT 0,
+        settled INTEGER,
+        attempts INTEGER NOT NULL DEFAULT 0,
+        losses INTEGER NOT NULL DEFAULT 0,
+        turns INTEGER NOT NULL DEFAULT 0,
+        updated_at REAL NOT NULL,
+        created_at REAL NOT NULL,
+        since REAL,
+        expires_at REAL,
+        started_at REAL,
+        id TEXT NOT NULL,
+        name TEXT NOT NULL,
+        worker TEXT,
+        reason TEXT,
+        history TEXT,
+        error BLOB,
+        result BLOB,
+        body BLOB NOT NULL
+    )
+    """,
+    "CREATE UNIQUE INDEX task_id ON task (id, app)",
+    # Each has all that its statements ask for, so that claiming and counting read no row.
+    "CREATE INDEX task_ready ON task (app, queue, priority DESC, turn) WHERE turn IS NOT NULL",
+    "CREATE INDEX task_due ON task (app, due, role, status) WHERE due IS NOT NULL",
+    "CREATE INDEX task_held ON task (app, holder) WHERE holder IS NOT NULL",
+    "CREATE INDEX task_final ON task (app, status, remove_at) WHERE remove_at IS NOT NULL",
+    # These two are empty, or nearly.
+    "CREATE INDEX task_retry ON task (app, status, turn) WHERE status = 'retry'",
+    "CREATE INDEX task_alone ON task (app, role, status) WHERE role = 0",
+    # A lease belongs to a worker. `clock` names the boot whose clock `renewed` and `until` are on.
+    """
+    CREATE TABLE holder (
+        id INTEGER PRIMARY KEY AUTOINCREMENT,
+        app TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        clock TEXT NOT NULL,
+        renewed REAL NOT NULL,
+        until REAL NOT NULL,
+        info TEXT NOT NULL,
+        UNIQUE (app, worker)
+    )
+    """,
+    """
+    CREATE TABLE setting (
+        app TEXT NOT NULL,
+        name TEXT NOT NULL,
+        key TEXT NOT NULL,
+        value TEXT NOT NULL,
+        PRIMARY KEY (app, name, key)
+    ) WITHOUT ROWID
+    """,
+    """
+    CREATE TABLE registry (
+        app TEXT NOT NULL,
+        id TEXT NOT NULL,
+        clock TEXT NOT NULL,
+        until REAL NOT NULL,
+        info TEXT NOT NULL,
+        PRIMARY KEY (app, id)
+    ) WITHOUT ROWID
+    """,
+)
+
+MIGRATIONS: Final = (_VERSION_1,)
+"""What leads from each version of the schema to the next; the length is the newest version."""
+
+
+def prepare(connection: sqlite3.Connection, path: str) -> None:
+    """Check that the file is ours, or nobody's, and bring its tables to the newest version.
+
+    Several processes may do so at once: the first one does it, the others find it done.
+
+    Raises:
+        BackendMismatch: It belongs to another program, or to a newer version of QTasks.
+        BackendRefused: The SQLite of this Python is too old.
+    """
+    if sqlite3.sqlite_version_info < OLDEST_SQLITE:
+        raise BackendRefused(f"SQLite {sqlite3.sqlite_version} is too old: 3.35 or newer is needed")
+    if version_of(connection, path) == len(MIGRATIONS):
+        return
+    connection.execute("BEGIN IMMEDIATE")
+    try:
+        version = version_of(connection, path)
+        for script in MIGRATIONS[version:]:
+            for statement in script:
+                connection.execute(statement)
+        connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
+        connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
+        connection.execute("COMMIT")
+    except BaseException:
+        if connection.in_transaction:
+            connection.execute("ROLLBACK")
+        raise
+
+
+def version_of(connection: sqlite3.Connection, path: str) -> int:
+    """Return the version of the schema; 0 is a file without anything in it.
+
+    Raises:
+        BackendMismatch: It belongs to another program, or to a newer version of QTasks.
+    """
+    (owner,) = connection.execute("PRAGMA application_id").fetchone()
+    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    if owner == APPLICATION_ID:
+        if version > len(MIGRATIONS):
+            raise BackendMismatch(
+                f"{path} was written by a newer version of qtasks-sqlite"
+                f" (schema {version}, known here: {len(MIGRATIONS)}): upgrade qtasks and qtasks-sqlite"
+            )
+        return int(version)
+    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
+    if owner or version or tables:
+        raise BackendMismatch(f"{path} belongs to another program: choose another path for the tasks")
+    return 0

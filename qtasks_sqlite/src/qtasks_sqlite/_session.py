@@ -1,0 +1,147 @@
+"""The writing connection: whole transactions, each in one call of its thread."""
+
+from __future__ import annotations
+
+import sqlite3
+import time
+from collections import deque
+from collections.abc import Callable, Sequence
+from itertools import groupby
+from typing import Any, Final
+
+from qtasks_sqlite import _errors, _schema
+from qtasks_sqlite._url import Level
+from qtasks_sqlite._work import News, Work
+
+PATIENCE: Final = 30.0
+"""Seconds that a call waits for a lock that another process holds."""
+
+_SLICE: Final = 0.5
+"""Seconds of waiting inside SQLite at a time, so that closing need not wait for all of them."""
+
+
+_READER_PATIENCE: Final = 10.0
+"""The same for reading, which hardly ever waits."""
+
+_LOG_SIZE: Final = 64 * 1024 * 1024
+"""Bytes to which the write-ahead log is cut after it had to grow."""
+
+
+class Desk:
+    """Where works lie until the thread of the connection takes them, all that are there at once."""
+
+    def __init__(self, ring: Callable[[News], None]) -> None:
+        self.waiting: deque[Work[Any]] = deque()
+        self.finished: deque[Work[Any]] = deque()
+        self.is_closing = False
+        self.ring = ring
+        """Called in the thread after each commit."""
+
+    def take(self) -> list[Work[Any]]:
+        """Take all that wait, in the order in which they are run."""
+        taken = []
+        while self.waiting:
+            taken.append(self.waiting.popleft())
+        return sorted(taken, key=lambda work: work.order)
+
+
+class Session(sqlite3.Connection):
+    """A connection that writes what lies on its desk.
+
+    A transaction must not wait for the loop between its statements: a task that blocks the loop
+    would hold the lock of the whole file meanwhile. The driver runs one method in the thread of the
+    connection at a time; here that is `commit`, which runs whole transactions from begin to commit.
+    """
+
+    desk: Desk
+    _level: Level | None = None
+
+    def commit(self) -> None:
+        """Run what lies on the desk in one transaction; each work gets its result or its error."""
+        works = self.desk.take()
+        if not works:
+            return
+        try:
+            self._transact(works)
+        except Exception as exc:  # noqa: BLE001 - whatever it is, it belongs to the callers
+            self._part(works, exc)
+        self.desk.finished.extend(works)
+
+    def _part(self, works: Sequence[Work[Any]], exc: Exception) -> None:
+        """Where one of several may be to blame, try each alone."""
+        if len(works) == 1 or not _errors.is_about_values(exc):
+            for work in works:
+                work.error = exc
+            return
+        for work in works:
+            try:
+                self._transact([work])
+            except Exception as own:  # noqa: BLE001 - whatever it is, it belongs to this work's caller
+                work.error = own
+
+    def _transact(self, works: Sequence[Work[Any]]) -> None:
+        self._set_level(max(work.level for work in works))
+        if len(works) == 1 and works[0].is_single:
+            self.wait_for_lock(lambda: works[0].run(self))
+        else:
+            self.wait_for_lock(lambda: self.execute("BEGIN IMMEDIATE"))
+            self._run_all(works)
+        news = News.NONE
+        for work in works:
+            news |= work.news
+        if news:
+            self.desk.ring(news)
+
+    def _run_all(self, works: Sequence[Work[Any]]) -> None:
+        try:
+            for kind, group in groupby(works, key=_kind):
+                kind.run_together(self, list(group))
+            self.execute("COMMIT")
+        except BaseException:
+            for work in works:
+                work.undone()
+            if self.in_transaction:
+                self.execute("ROLLBACK")
+            raise
+
+    def wait_for_lock(self, attempt: Callable[[], object]) -> None:
+        """Call until nobody else holds the lock, as long as patience lasts."""
+        deadline = time.monotonic() + PATIENCE
+        while True:
+            try:
+                attempt()
+            except sqlite3.OperationalError as exc:
+                if not _errors.is_busy(exc) or self.desk.is_closing or time.monotonic() > deadline:
+                    raise
+            else:
+                return
+
+    def _set_level(self, level: Level) -> None:
+        if level is not self._level:
+            self.execute(f"PRAGMA synchronous = {level.value}")
+            self._level = level
+
+
+def _kind(work: Work[Any]) -> type[Work[Any]]:
+    return type(work)
+
+
+def open_session(path: str, desk: Desk) -> Session:
+    """Open the writing connection, and make the file what it has to be."""
+    session = sqlite3.connect(path, timeout=_SLICE, isolation_level=None, factory=Session)
+    try:
+        session.desk = desk
+        session.wait_for_lock(lambda: _schema.prepare(session, path))
+        session.wait_for_lock(lambda: session.execute("PRAGMA journal_mode = WAL"))
+        session.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
+    except BaseException:
+        session.close()
+        raise
+    return session
+
+
+def open_reader(path: str) -> sqlite3.Connection:
+    """Open a connection that only reads."""
+    connection = sqlite3.connect(path, timeout=_READER_PATIENCE, isolation_level=None)
+    connection.execute("PRAGMA query_only = ON")
+    return connection

@@ -1,0 +1,124 @@
+"""Small facts that all processes of an app share, in the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+
+from qtasks.errors import EncodeError
+from qtasks.models import WorkerInfo
+from qtasks.protocols import Setup
+from qtasks_sqlite._link import Link
+from qtasks_sqlite._rows import Row
+from qtasks_sqlite._url import Level, Location, locate
+
+if TYPE_CHECKING:
+    import sqlite3
+
+_SET: Final = """
+INSERT INTO setting (app, name, key, value) VALUES (?, ?, ?, ?)
+ON CONFLICT (app, name, key) DO UPDATE SET value = excluded.value
+"""
+_GET: Final = "SELECT value FROM setting WHERE app = ? AND name = ? AND key = ?"
+_GET_ALL: Final = "SELECT key, value FROM setting WHERE app = ? AND name = ?"
+_ANNOUNCE: Final = """
+INSERT INTO registry (app, id, clock, until, info) VALUES (?, ?, ?, ?, ?)
+ON CONFLICT (app, id) DO UPDATE SET clock = excluded.clock, until = excluded.until, info = excluded.info
+"""
+_WITHDRAW: Final = "DELETE FROM registry WHERE app = ? AND id = ?"
+# Entries of an earlier boot have run out: their clock is not this one.
+_WORKERS: Final = "SELECT info FROM registry WHERE app = ? AND clock = ? AND until > ? ORDER BY id"
+_RUN_OUT: Final = "DELETE FROM registry WHERE app = ? AND (clock <> ? OR until <= ?)"
+_FLUSH: Final = ("DELETE FROM setting WHERE app = ?", "DELETE FROM registry WHERE app = ?")
+
+
+class AsyncSQLiteGlobalConfig:
+    """Settings and the registry of workers in a SQLite file.
+
+    Args:
+        url: `sqlite:///relative.db` or `sqlite:////absolute/path.db`; by default `qtasks.db` in the
+            working directory. Nothing is opened before the start.
+        name: Name of the app, where it must be a particular one.
+        synchronous: `full`, `normal` or `off`: how far commits are forced onto the disk.
+
+    Raises:
+        ConfigError: The URL or the value is not one of these.
+    """
+
+    def __init__(
+        self, url: str | Location | None = None, *, name: str | None = None, synchronous: str | None = None
+    ) -> None:
+        self.location = locate(url, synchronous)
+        self._name = name
+        self._link = Link(self.location, "config")
+
+    @property
+    def name(self) -> str | None:
+        """The app's name if it was given explicitly."""
+        return self._name
+
+    async def start(self, setup: Setup) -> None:
+        """Open the file, or share what is open already."""
+        await self._link.start(setup)
+
+    async def stop(self) -> None:
+        """Close the file, unless another component uses it."""
+        await self._link.stop()
+
+    async def set(self, name: str, key: str, value: Any) -> None:
+        """Keep a JSON value under `key` of the group `name`.
+
+        Raises:
+            EncodeError: It is no JSON value.
+        """
+        try:
+            text = json.dumps(value)
+        except (TypeError, ValueError) as exc:
+            raise EncodeError(f"the setting {name}/{key} must be a JSON value: {exc}") from exc
+        await self._write(self._link.level, (_SET, (self._link.app, name, key, text)))
+
+    async def get(self, key: str, name: str) -> Any:
+        """Return the value, or None."""
+        rows = await self._link.database.read(_GET, (self._link.app, name, key))
+        return json.loads(rows[0][0]) if rows else None
+
+    async def get_all(self, key: str) -> Mapping[str, Any]:
+        """Return the whole group that is called `key`."""
+        rows = await self._link.database.read(_GET_ALL, (self._link.app, key))
+        return {one: json.loads(text) for one, text in rows}
+
+    async def announce(self, worker: WorkerInfo, ttl: float) -> None:
+        """Make the worker known for `ttl` seconds, or for that much longer."""
+        app, boot, clock = self._link.app, self._link.clock.boot(), self._link.database.clock_id
+        info = msgspec.json.encode(worker).decode()
+        await self._write(
+            self._link.light_level,
+            (_RUN_OUT, (app, clock, boot)),
+            (_ANNOUNCE, (app, worker.id, clock, boot + ttl, info)),
+        )
+
+    async def withdraw(self, worker_id: str) -> None:
+        """Forget the worker."""
+        await self._write(self._link.light_level, (_WITHDRAW, (self._link.app, worker_id)))
+
+    async def workers(self) -> Sequence[WorkerInfo]:
+        """Return the workers whose announcement has not run out."""
+        database = self._link.database
+        rows = await database.read(_WORKERS, (self._link.app, database.clock_id, self._link.clock.boot()))
+        return [msgspec.json.decode(text, type=WorkerInfo) for (text,) in rows]
+
+    async def flush(self) -> None:
+        """Remove everything of this app, and nothing of another."""
+        await self._write(self._link.level, *((statement, (self._link.app,)) for statement in _FLUSH))
+
+    async def _write(self, level: Level, *statements: tuple[str, Row]) -> None:
+        from qtasks_sqlite._work import Step
+
+        def run(connection: sqlite3.Connection) -> None:
+            for statement, values in statements:
+                connection.execute(statement, values)
+
+        await self._link.database.write(Step(run, level))

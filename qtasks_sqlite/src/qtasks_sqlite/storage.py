@@ -1,0 +1,181 @@
+"""The records of tasks, in the file."""
+
+from __future__ import annotations
+
+import sqlite3
+from collections.abc import Sequence
+from collections.abc import Set as AbstractSet
+
+from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled
+from qtasks.protocols import Broker, GlobalConfig, Setup
+from qtasks.status import FINAL, TaskStatus
+from qtasks_sqlite import _statements as sql
+from qtasks_sqlite._link import Link
+from qtasks_sqlite._rows import Named, Role, Row, ids_text, record, requeued
+from qtasks_sqlite._url import Location, locate
+from qtasks_sqlite._waiters import Waiter
+from qtasks_sqlite._work import News, Step
+from qtasks_sqlite._works import Publish, Return, Settle
+from qtasks_sqlite.config import AsyncSQLiteGlobalConfig
+
+
+class AsyncSQLiteStorage:
+    """Records in a SQLite file.
+
+    Args:
+        url: `sqlite:///relative.db` or `sqlite:////absolute/path.db`; by default `qtasks.db` in the
+            working directory. Nothing is opened before the start.
+        global_config: The facts beside the records; by default in the same file.
+        name: Name of the app, where it must be a particular one.
+        synchronous: `full`, `normal` or `off`: how far commits are forced onto the disk.
+
+    Raises:
+        ConfigError: The URL or the value is not one of these.
+    """
+
+    def __init__(
+        self,
+        url: str | Location | None = None,
+        *,
+        global_config: GlobalConfig | None = None,
+        name: str | None = None,
+        synchronous: str | None = None,
+    ) -> None:
+        self.location = locate(url, synchronous)
+        self._name = name
+        own = AsyncSQLiteGlobalConfig(self.location, name=name)
+        self._config: GlobalConfig = own if global_config is None else global_config
+        self._link = Link(self.location, "storage")
+
+    @property
+    def name(self) -> str | None:
+        """The app's name if it was given explicitly."""
+        return self._name
+
+    @property
+    def global_config(self) -> GlobalConfig:
+        """The shared facts beside the records."""
+        return self._config
+
+    async def start(self, setup: Setup) -> None:
+        """Open the file, or share what is open already."""
+        await self._link.start(setup)
+
+    async def stop(self) -> None:
+        """Close the file, unless another component uses it."""
+        await self._link.stop()
+
+    def joins(self, broker: Broker) -> bool:
+        """Whether `broker` is a SQLite broker of the same file and app, so that it writes these records."""
+        places = [getattr(part, "location", None) for part in (broker, broker.storage)]
+        same_app = self.name is None or broker.name is None or self.name == broker.name
+        return same_app and all(isinstance(p, Location) and p.path == self.location.path for p in places)
+
+    async def add(self, messages: Sequence[Message]) -> None:
+        """Write the records of tasks that another broker queues."""
+        if messages:
+            link = self._link
+            work = Publish(link.app, Role.RECORD, messages, link.clock.now(), link.level)
+            await link.database.write(work)
+
+    async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[bool]:
+        """Make the tokens known: from now on an outcome with a lower one is stale.
+
+        False for a delivery whose attempt has an outcome already, or whose record is gone.
+        """
+        link = self._link
+        values = {"app": link.app, "now": link.clock.now(), "worker": worker_id}
+
+        def run(connection: sqlite3.Connection) -> list[bool]:
+            return _begin(connection, deliveries, values)
+
+        return await link.database.write(Step(run, link.level))
+
+    async def finish(self, outcomes: Sequence[Outcome]) -> Sequence[Settled]:
+        """Record the outcomes, each fenced by its token, and wake who waits."""
+        if not outcomes:
+            return []
+        link = self._link
+        return await link.database.write(Settle(link.app, outcomes, link.clock.now(), link.level))
+
+    async def give_back(self, returned: Sequence[GiveBack]) -> None:
+        """Record that these deliveries are waiting again."""
+        if returned:
+            link = self._link
+            await link.database.write(Return(link.app, returned, link.clock.now(), link.level))
+
+    async def get(self, ids: Sequence[str]) -> Sequence[Record | None]:
+        """Return the records in the order of `ids`; None where there is none."""
+        now = self._link.clock.now()
+        rows = await self._link.database.read(sql.GET, (self._link.app, ids_text(ids), now))
+        found = {row[0]: record(row, now) for row in rows}
+        return [found.get(task_id) for task_id in ids]
+
+    async def wait(self, task_id: str, until: AbstractSet[TaskStatus]) -> Record | None:
+        """Return the record as soon as its status is in `until`; None where there is none (any more)."""
+        return await self._link.database.waiters.wait(Waiter(self._link.setup, task_id, until))
+
+    async def requeue(self, ids: Sequence[str]) -> Sequence[Message | None]:
+        """Open a new epoch for final tasks; what this file queues is ready in the same step."""
+        values = {"app": self._link.app, "ids": ids_text(ids), "now": self._link.clock.now()}
+        rows = await self._all(sql.REQUEUE, values, News.READY)
+        messages = {row[0]: requeued(row) for row in rows}
+        return [messages.pop(task_id, None) for task_id in ids]
+
+    async def counts(self) -> Counts:
+        """Count the records by status."""
+        values = {"app": self._link.app, "now": self._link.clock.now()}
+        rows = await self._link.database.read(sql.COUNTS, values)
+        numbers = dict.fromkeys(TaskStatus, 0)
+        again = 0
+        for status, number in rows:
+            if status == "again":
+                again = number
+            else:
+                numbers[TaskStatus.NEW if status == "ready" else TaskStatus(status)] += number
+        numbers[TaskStatus.NEW] -= again
+        numbers[TaskStatus.RETRY] += again
+        return Counts({status: number for status, number in numbers.items() if number})
+
+    async def delete_finished(self) -> int:
+        """Remove the records of final tasks and return how many. Others stay."""
+        return await self._count(sql.DELETE_FINISHED)
+
+    async def flush(self) -> None:
+        """Remove every record of this app, with its place in the queue."""
+        await self._count(sql.FLUSH_RECORDS)
+
+    async def _all(self, statement: str, values: Named, news: News) -> list[Row]:
+        def run(connection: sqlite3.Connection) -> list[Row]:
+            return connection.execute(statement, values).fetchall()
+
+        return await self._link.database.write(Step(run, self._link.level, news))
+
+    async def _count(self, statement: str) -> int:
+        app = self._link.app
+
+        def run(connection: sqlite3.Connection) -> int:
+            return connection.execute(statement, (app,)).rowcount
+
+        return await self._link.database.write(Step(run, self._link.level, News.FINAL))
+
+
+def _begin(connection: sqlite3.Connection, deliveries: Sequence[Delivery], values: Named) -> list[bool]:
+    ids = ids_text([delivery.id for delivery in deliveries])
+    rows = connection.execute(sql.BEFORE_BEGIN, (values["app"], ids)).fetchall()
+    known = {row[0]: row[1:] for row in rows}
+    return [_begin_one(connection, one, known.get(one.id), values) for one in deliveries]
+
+
+def _begin_one(connection: sqlite3.Connection, delivery: Delivery, known: Row | None, values: Named) -> bool:
+    if known is None:
+        return False
+    status, attempts, number = known
+    if status in FINAL or delivery.token.attempt <= attempts:
+        return False
+    if status == TaskStatus.PROCESS and delivery.token.delivery <= number:
+        return True  # known already, or a younger one is: then its outcome will be stale
+    values = {**values, **delivery.token._asdict(), "id": delivery.id}
+    connection.execute(sql.LOSE, values)
+    connection.execute(sql.BEGIN, values | {"losses": delivery.losses, "turns": delivery.turns})
+    return True

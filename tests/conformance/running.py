@@ -1,0 +1,54 @@
+"""Runs one promise of the conformance kit against the in-memory backend, as it is or broken."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from typing import Any
+
+from qtasks.ids import new_id
+from qtasks.memory import AsyncMemoryBroker, AsyncMemoryGlobalConfig, AsyncMemoryStorage
+from qtasks.testing.conformance import (
+    BrokerConformance,
+    ConfigConformance,
+    Make,
+    StorageConformance,
+    World,
+)
+
+SUITES: dict[str, tuple[type, type]] = {
+    "broker": (BrokerConformance, AsyncMemoryBroker),
+    "storage": (StorageConformance, AsyncMemoryStorage),
+    "config": (ConfigConformance, AsyncMemoryGlobalConfig),
+}
+
+
+def promises(suite: str) -> list[str]:
+    """Return the names of all promises of a suite."""
+    kind, _ = SUITES[suite]
+    return [name for name in dir(kind) if name.startswith("test_")]
+
+
+async def broken_promise(suite: str, promise: str, *, takes_clock: bool = True) -> str | None:
+    """Run one promise at a place of its own; return how it failed, or None where it is kept."""
+    kind, component = SUITES[suite]
+    url = f"memory://{new_id()}"
+
+    async def make() -> Any:
+        return component(url)
+
+    world = World(make, takes_clock=takes_clock)
+    world.patience = 0.6
+    try:
+        async with asyncio.timeout(5):
+            await _call(getattr(kind(), promise), make, world)
+    except Exception as exc:  # noqa: BLE001  # a mutant may fail in any way
+        return f"{type(exc).__name__}: {exc}"
+    finally:
+        await world.close()
+    return None
+
+
+async def _call(test: Any, make: Make, world: World) -> None:
+    wants_world = "world" in inspect.signature(test).parameters
+    await (test(world) if wants_world else test(make))

@@ -1,0 +1,188 @@
+"""Leases in the file: what is lost, what is kept, and what is taken over."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from typing import Any
+
+import msgspec
+
+from qtasks.models import Settled
+from qtasks.status import TaskStatus
+from qtasks.testing.conformance import World
+from qtasks.worker.identity import this_worker
+from qtasks_sqlite import AsyncSQLiteBroker
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+
+async def test_renewal_is_one_row(world: World, ask: Ask) -> None:
+    """However much a worker holds, a renewal changes its own row and no task."""
+    process = await world.process()
+    await process.publish(*world.messages(50))
+    worker = await process.worker()
+    held = await worker.fetch(50)
+    before = ask("SELECT id, updated_at, holder FROM task ORDER BY id")
+    ((until,),) = ask("SELECT until FROM holder")
+    await world.pass_time(5)
+
+    assert worker.renew(*held) == []
+
+    assert ask("SELECT id, updated_at, holder FROM task ORDER BY id") == before
+    ((later,),) = ask("SELECT until FROM holder")
+    assert later >= until + 5
+
+
+async def test_late_outcome_takes_a_recovered_task_out_of_the_queue(world: World, ask: Ask) -> None:
+    """Recovered and not fetched again: the late outcome is recorded, and nobody gets the task."""
+    process = await world.process()
+    await process.publish(world.message())
+    delivery = await (await process.worker()).fetch_one()
+    other = await process.worker("empty")
+    await world.pass_time(world.lease + 1)
+    waiting = asyncio.ensure_future(other.consumer.fetch(1))
+    while ask("SELECT status FROM task") != [("new",)]:
+        await asyncio.sleep(0.01)
+
+    assert list(await process.settle(process.outcome(delivery))) == [Settled.RECORDED]
+
+    record = await process.record(delivery.id)
+    assert (record.status, record.losses) == (TaskStatus.SUCCESS, 1)
+    assert [event.end for event in record.history] == ["lost"]
+    await other.consumer.close()
+    assert await waiting == []
+    assert await (await process.worker()).ready_now() == []
+
+
+async def test_claims_keep_the_lease_alive(world: World) -> None:
+    """A worker that fetches is not silent: a fresh delivery has a whole lease."""
+    process = await world.process()
+    worker, other = await process.worker(), await process.worker("other")
+    await world.pass_time(world.lease * 0.9)
+    await process.publish(world.message())
+    delivery = await worker.fetch_one()
+    await world.pass_time(world.lease * 0.9)
+
+    assert await other.ready_now() == []
+
+    assert (await process.record(delivery.id)).status is TaskStatus.PROCESS
+
+
+async def test_worker_whose_lease_was_taken_away_registers_again(world: World, ask: Ask) -> None:
+    """After a long stop a worker gets new deliveries under a new lease, and learns what it lost."""
+    process = await world.process()
+    await process.publish(world.message())
+    stopped, other = await process.worker(), await process.worker()
+    lost = await stopped.fetch_one()
+    ((old,),) = ask("SELECT holder FROM task")
+    await world.pass_time(world.lease + 1)
+    assert (await other.fetch_one()).id == lost.id
+    await process.publish(world.message())
+
+    fresh = await stopped.fetch_one()
+
+    ((new,),) = ask("SELECT holder FROM task WHERE id = ?", fresh.id)
+    assert new > old
+    assert stopped.renew(lost, fresh) == [(lost.id, lost.token)]
+
+
+async def test_number_of_a_holder_is_never_used_again(world: World, ask: Ask) -> None:
+    """A task left by a removed holder cannot fall to a new one by a repeated number."""
+    process = await world.process()
+    await process.worker()
+    ((first,),) = ask("SELECT id FROM holder")
+    ask("DELETE FROM holder")
+
+    await process.worker()
+
+    assert ask("SELECT id > ? FROM holder", first) == [(1,)]
+
+
+async def test_orphan_is_recovered(world: World, ask: Ask) -> None:
+    """A task whose holder is gone without a trace becomes ready with the next recovery."""
+    process = await world.process()
+    await process.publish(world.message())
+    gone, other = await process.worker(), await process.worker()
+    delivery = await gone.fetch_one()
+    ask("DELETE FROM holder WHERE worker = ?", gone.info.id)
+    await world.pass_time(world.lease + 1)
+
+    again = await other.fetch_one()
+
+    assert (again.id, again.losses) == (delivery.id, 1)
+
+
+async def test_lease_of_an_earlier_boot_has_ended(world: World, ask: Ask) -> None:
+    """The clock of another boot says nothing now: what it leased is ready at once."""
+    process = await world.process()
+    await process.publish(world.message())
+    before, after = await process.worker(), await process.worker()
+    delivery = await before.fetch_one()
+    ask("UPDATE holder SET clock = 'another-boot', until = until + 1e6 WHERE worker = ?", before.info.id)
+
+    assert (await after.fetch_one()).id == delivery.id
+
+
+async def test_lease_from_the_future_has_ended(world: World, ask: Ask) -> None:
+    """Where boots have no names, a renewal that has not happened yet shows that the clock began anew."""
+    process = await world.process()
+    await process.publish(world.message())
+    before, after = await process.worker(), await process.worker()
+    delivery = await before.fetch_one()
+    ask("UPDATE holder SET clock = '', renewed = renewed + 1e6, until = until + 1e6 WHERE worker = ?", before.info.id)
+
+    assert (await after.fetch_one()).id == delivery.id
+
+
+async def test_take_over_leaves_the_living_alone(world: World) -> None:
+    """Taking over finds the process that is gone, and not the one that lives."""
+    process = await world.process()
+    await process.publish(*world.messages(2))
+    alive = await process.worker()
+    info = this_worker(["default"], 1, world.clock.now())
+    dead = await process.worker(info=msgspec.structs.replace(info, pid_started="0"))
+    kept, lost = await alive.fetch_one(), await dead.fetch_one()
+
+    taking = await process.worker(take_over=True)
+
+    assert [delivery.id for delivery in await taking.ready_now()] == [lost.id]
+    assert alive.renew(kept) == []
+
+
+async def test_two_apps_in_one_file_never_meet(world: World) -> None:
+    """A worker of one app neither fetches nor recovers what is of another, even with one id."""
+    shop, mail = await world.process("shop"), await world.process("mail")
+    message = world.message()
+    await shop.publish(message)
+    await mail.publish(message)
+    delivery = await (await shop.worker()).fetch_one()
+    await world.pass_time(world.lease + 1)
+
+    worker = await mail.worker()
+    assert [d.id for d in await worker.ready_now()] == [message.id]
+
+    assert (await shop.record(delivery.id)).status is TaskStatus.PROCESS
+
+
+async def test_storage_in_one_file_shares_one_engine(world: World) -> None:
+    """All components of one file in one loop stand on one writing and one reading connection."""
+    one, two = await world.process(), await world.process("other")
+    brokers = [process.broker for process in (one, two)]
+    engines = {id(broker._link.database) for broker in brokers if isinstance(broker, AsyncSQLiteBroker)}
+
+    assert len(engines) == 1
+
+
+async def test_history_keeps_the_last_hundred_lines(world: World) -> None:
+    """A task that comes back for ever does not grow for ever."""
+    process = await world.process()
+    message = world.message()
+    await process.publish(message)
+    worker = await process.worker()
+    for _ in range(105):
+        await process.finish(await worker.fetch_one(), TaskStatus.RETRY)
+
+    record = await process.record(message.id)
+
+    assert [event.token.delivery for event in record.history] == list(range(6, 106))
