@@ -11,6 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+from typing import IO
 
 ROOT = Path(__file__).parents[1]
 _FENCE = re.compile(r"^```(\w*)\n(.*?)^```$", re.MULTILINE | re.DOTALL)
@@ -75,10 +76,15 @@ class Reader:
         return done.stdout
 
     @contextmanager
-    def working(self, *words: str) -> Iterator[None]:
+    def working(self, *words: str, output: IO[str] | None = None) -> Iterator[None]:
         """Run a worker meanwhile; at the end it must stop cleanly at the first signal."""
         with subprocess.Popen(
-            self._found(words), cwd=self.folder, env=self._environment(), stderr=subprocess.PIPE, text=True
+            self._found(words),
+            cwd=self.folder,
+            env=self._environment(),
+            stdout=output,
+            stderr=subprocess.PIPE,
+            text=True,
         ) as process:
             try:
                 yield

@@ -14,7 +14,7 @@ from typing import Any, TypeVar
 
 from typing_extensions import ParamSpec
 
-from qtasks.errors import UsageError
+from qtasks.errors import BackendUnavailable, UsageError
 from qtasks.guards import in_loop
 
 P = ParamSpec("P")
@@ -78,7 +78,8 @@ def call(
 ) -> T:
     """Run `function(*args, **kwargs)` where the app is at home, else in the portal's loop; return its value.
 
-    If a worker makes its own loop the home meanwhile, the call is made again there.
+    If a worker makes its own loop the home meanwhile, the call is made again there: a backend that
+    stops answers what it has begun, so nothing is done twice.
 
     Raises:
         UsageError: A loop is running in this thread; waiting here would stop it.
@@ -93,7 +94,7 @@ def call(
         loop = home() or PORTAL.loop()
         try:
             return _run(loop, function(*args, **kwargs))
-        except UsageError:
+        except (UsageError, BackendUnavailable):
             if (home() or loop) is loop:
                 raise
 

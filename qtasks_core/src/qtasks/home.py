@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import threading
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -13,6 +14,9 @@ from qtasks.runtime import Runtime
 
 class Home:
     """Connects an app in the running loop at first use, and moves when that loop has ended.
+
+    A worker takes the home for as long as it works: what is connected elsewhere is disconnected there,
+    and calls that come from other threads are sent to its loop.
 
     Args:
         name: Name of the app, for errors.
@@ -24,21 +28,25 @@ class Home:
     ) -> None:
         self._name = name
         self._open = open_runtime
-        self._loop: asyncio.AbstractEventLoop | None = None
+        self._guard = threading.Lock()
+        """Held for a moment while the home changes hands."""
+        self._pid = os.getpid()
         self._claim: asyncio.AbstractEventLoop | None = None
-        self._pid = 0
+        """The loop of a worker that has taken the home."""
+        self._loop: asyncio.AbstractEventLoop | None = None
+        self._lock = asyncio.Lock()
+        """Held in the loop while it connects or disconnects."""
         self._runtime: Runtime | None = None
         self._stack: AsyncExitStack | None = None
-        self._lock: asyncio.Lock | None = None
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that the app is connected in, or that has taken it, while that is running."""
-        if self._claim is not None and self._claim.is_running() and self._pid == os.getpid():
-            return self._claim
-        if self._runtime is None or self._loop is None or self._pid != os.getpid():
-            return None  # the loop of a parent process runs no more in its forked child
-        return self._loop if self._loop.is_running() else None
+        """The loop where calls belong, while it is running; None where any loop may become the home."""
+        if self._pid != os.getpid():
+            return None  # the loops of a parent process do not run in its forked child
+        lives_there = self._runtime is not None or self._lock.locked()
+        loop = self._claim or (self._loop if lives_there else None)
+        return loop if loop is not None and loop.is_running() else None
 
     @property
     def runtime(self) -> Runtime | None:
@@ -56,18 +64,26 @@ class Home:
         if self._runtime is not None and self._loop is loop:
             return self._runtime
         self._move(loop)
-        assert self._lock is not None
         async with self._lock:
             if self._runtime is None:
                 self._runtime, self._stack = await self._open()
             return self._runtime
 
+    async def leave(self) -> None:
+        """Stop the parts; a later call connects again."""
+        async with self._lock:
+            stack, self._stack, self._runtime = self._stack, None, None
+            if stack is not None:
+                await stack.aclose()
+
     @asynccontextmanager
     async def taken(self) -> AsyncIterator[Runtime]:
-        """Make the running loop the home: what is connected elsewhere is disconnected there first."""
-        other, here = self.loop, asyncio.get_running_loop()
-        # From now on calls that come from elsewhere are sent here, and wait until it is connected.
-        self._claim, self._pid = here, os.getpid()
+        """Make the running loop the home, whoever has it, until the end of the context."""
+        here = asyncio.get_running_loop()
+        with self._guard:
+            other = self.loop
+            self._forget_parent()
+            self._claim = here
         try:
             if other is not None and other is not here:
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.leave(), other))
@@ -75,23 +91,25 @@ class Home:
         finally:
             self._claim = None
 
-    async def leave(self) -> None:
-        """Stop the parts; a later call connects again."""
-        if self._lock is None:
-            return
-        async with self._lock:
-            stack, self._stack, self._runtime = self._stack, None, None
-            if stack is not None:
-                await stack.aclose()
-
     def _move(self, loop: asyncio.AbstractEventLoop) -> None:
-        if self._loop is loop and self._pid == os.getpid():
-            return
-        if self.loop is not None and self.loop is not loop:
-            raise UsageError(
-                f"the app {self._name!r} is at home in another running loop; use it there,"
-                " or the blocking face (from qtasks import QueueTasks) from other threads"
+        with self._guard:
+            if self.loop not in {None, loop}:
+                raise UsageError(
+                    f"the app {self._name!r} is at home in another running loop; use it there,"
+                    " or the blocking face (from qtasks import QueueTasks) from other threads"
+                )
+            self._forget_parent()
+            if self._loop is not loop:
+                # The loop before has ended or was left: its connections were closed with it.
+                self._loop, self._runtime, self._stack, self._lock = loop, None, None, asyncio.Lock()
+
+    def _forget_parent(self) -> None:
+        if self._pid != os.getpid():
+            self._pid, self._claim, self._loop, self._runtime, self._stack = (
+                os.getpid(),
+                None,
+                None,
+                None,
+                None,
             )
-        # The loop before has ended without `leave`: its connections were closed with it.
-        self._loop, self._runtime, self._stack, self._lock = loop, None, None, asyncio.Lock()
-        self._pid = os.getpid()
+            self._lock = asyncio.Lock()

@@ -87,7 +87,10 @@ class Component(Protocol):
         ...
 
     async def stop(self) -> None:
-        """Let go of every connection, thread and file. Without a start it does nothing."""
+        """Finish what was asked, then let go of every connection, thread and file.
+
+        Calls that had not begun raise BackendUnavailable. Without a start it does nothing.
+        """
         ...
 
 

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import time
 from collections.abc import Callable, Coroutine, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from datetime import datetime
@@ -21,7 +20,6 @@ from qtasks import app as engine
 from qtasks._portal import call
 from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.config import QueueConfig
-from qtasks.errors import BackendUnavailable
 from qtasks.faces import Face
 from qtasks.models import Counts
 from qtasks.producer import Call
@@ -58,14 +56,7 @@ class Task(TaskView[R], Generic[R]):
 
     def wait(self, timeout: float | None = None, *, until: AbstractSet[TaskStatus] | None = None) -> Task[R]:
         """Return the finished task."""
-        deadline = None if timeout is None else time.monotonic() + timeout
-        while True:
-            left, home = None if deadline is None else max(0.0, deadline - time.monotonic()), self._at_home()
-            try:
-                return Task(call(self._at_home, self._twin.wait, left, until=until))
-            except BackendUnavailable:
-                if self._at_home() is home:
-                    raise  # otherwise the app has moved to the loop of its worker: wait on there
+        return Task(call(self._at_home, self._twin.wait, timeout, until=until))
 
     def result(self, timeout: float | None = None) -> R:
         """Return what the body returned, once it has."""

@@ -173,7 +173,7 @@ class AsyncWorker:
         announcing.cancel()
         parts.settler.close()
         await asyncio.wait([fetching, settling], timeout=SETTLE_TIME)
-        if not settling.done():
+        if not settling.done() and len(parts.held):
             parts.runtime.log.error(
                 "%d tasks could not be given back or recorded; their lease ends", len(parts.held)
             )

@@ -1,0 +1,245 @@
+"""What goes wrong with the file, told in words of QTasks."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import sqlite3
+import time
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from qtasks.clock import SYSTEM_CLOCK
+from qtasks.errors import BackendMismatch, BackendRefused, BackendUnavailable
+from qtasks.testing.conformance import World
+from qtasks.testing.setup import TestSetup
+from qtasks_sqlite import AsyncSQLiteBroker, _session
+from qtasks_sqlite._schema import APPLICATION_ID, MIGRATIONS
+
+Ask = Callable[..., list[tuple[Any, ...]]]
+
+not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
+
+
+@contextmanager
+def locked(path: Path, how: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
+    """Hold the lock of the file."""
+    with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
+        connection.execute(f"BEGIN {how}")
+        yield connection
+
+
+async def _start(url: str) -> None:
+    broker = AsyncSQLiteBroker(url)
+    await broker.start(TestSetup())
+    await broker.stop()
+
+
+async def test_lock_held_for_a_while_is_waited_for(world: World, path: Path) -> None:
+    """A call during somebody else's transaction succeeds when that ends."""
+    process = await world.process()
+    with locked(path, "EXCLUSIVE") as other:
+        call = asyncio.ensure_future(process.publish(world.message()))
+        done, _ = await asyncio.wait({call}, timeout=0.8)
+        assert not done
+        other.execute("COMMIT")
+        await call
+
+    assert (await process.storage.counts()).total == 1
+
+
+async def test_lock_held_for_too_long_is_unavailable(
+    world: World, path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """When patience ends the call says that it may be repeated, and repeating it works."""
+    process = await world.process()
+    message = world.message()
+    monkeypatch.setattr(_session, "PATIENCE", 0.1)
+
+    with locked(path), pytest.raises(BackendUnavailable, match="lock"):
+        await process.publish(message)
+
+    await process.publish(message)
+    assert (await process.storage.counts()).total == 1
+
+
+async def test_renewal_during_a_lock_is_unavailable_in_time(world: World, path: Path) -> None:
+    """A keeper waits for a lock no longer than leaves time for another try within the lease."""
+    process = await world.process("kit", lease=0.8)
+    await process.publish(world.message())
+    worker = await process.worker()
+    delivery = await worker.fetch_one()
+    worker.renew(delivery)
+    began = time.monotonic()
+
+    with locked(path), pytest.raises(BackendUnavailable):
+        worker.renew(delivery)
+
+    assert time.monotonic() - began < 0.8
+
+
+async def test_close_is_bounded_while_another_process_reads(url: str, path: Path, ask: Ask) -> None:
+    """A reader that never ends its transaction keeps neither tasks nor the stop waiting."""
+    broker = AsyncSQLiteBroker(url)
+    world = World(lambda: asyncio.sleep(0, broker))
+    process = await world.process()
+    await process.publish(world.message())
+    with locked(path, "DEFERRED") as reader:
+        reader.execute("SELECT count(*) FROM task").fetchone()
+        await process.publish(*world.messages(100))
+        began = time.monotonic()
+        await world.close()
+
+        assert time.monotonic() - began < 2
+
+    assert ask("SELECT count(*) FROM task") == [(101,)]
+
+
+async def test_close_is_bounded_while_another_process_writes(world: World, path: Path) -> None:
+    """A stop does not wait until the lock of somebody else has run out of time."""
+    process = await world.process()
+    with locked(path):
+        call = asyncio.ensure_future(process.publish(world.message()))
+        await asyncio.sleep(0)
+        began = time.monotonic()
+        await process.stop()
+
+        with pytest.raises(BackendUnavailable):
+            await call
+        assert time.monotonic() - began < 3
+
+
+async def test_full_disk_is_refused_and_work_goes_on_after(url: str, ask: Ask) -> None:
+    """A full disk refuses the call at once; when there is room again the same call succeeds."""
+    world = World(lambda: asyncio.sleep(0, AsyncSQLiteBroker(url)))
+    process = await world.process()
+    broker = process.broker
+    assert isinstance(broker, AsyncSQLiteBroker)
+    connection = broker._link.database._connections[-1]
+    ((pages,),) = await connection.execute_fetchall("PRAGMA page_count")
+    await connection.execute_fetchall(f"PRAGMA max_page_count = {pages + 4}")
+    big = world.message(body=b"x" * 100_000)
+    try:
+        with pytest.raises(BackendRefused, match="full"):
+            await process.publish(big)
+        assert (await process.storage.counts()).total == 0
+        await process.publish(world.message())
+        await connection.execute_fetchall("PRAGMA max_page_count = 1000000")
+        await process.publish(big)
+    finally:
+        await world.close()
+
+    assert ask("SELECT count(*) FROM task") == [(2,)]
+    assert ask("PRAGMA integrity_check") == [("ok",)]
+
+
+async def test_read_only_connection_is_refused(world: World) -> None:
+    """What can only be read says so, and accepts nothing."""
+    process = await world.process()
+    broker = process.broker
+    assert isinstance(broker, AsyncSQLiteBroker)
+    connection = broker._link.database._connections[-1]
+    await connection.execute_fetchall("PRAGMA query_only = ON")
+
+    with pytest.raises(BackendRefused, match="writable"):
+        await process.publish(world.message())
+
+
+@not_root
+async def test_read_only_file_is_refused(url: str, path: Path) -> None:
+    """A file that may not be written is an error at start."""
+    await _start(url)
+    path.chmod(0o444)
+
+    with pytest.raises(BackendRefused):
+        await _start(url)
+
+
+async def test_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
+    """The folder is not made: a misspelt path shall be noticed."""
+    with pytest.raises(BackendRefused, match="folder"):
+        await _start(f"sqlite:///{tmp_path}/no/such/tasks.db")
+
+
+async def test_path_of_a_folder_is_refused(tmp_path: Path) -> None:
+    """A folder is no file."""
+    with pytest.raises(BackendRefused):
+        await _start(f"sqlite:///{tmp_path}")
+
+
+async def test_file_of_another_kind_is_a_mismatch(url: str, path: Path) -> None:
+    """What is no database is left as it is."""
+    path.write_text("these are my notes\n" * 100)
+
+    with pytest.raises(BackendMismatch, match="no SQLite database"):
+        await _start(url)
+
+    assert path.read_text() == "these are my notes\n" * 100
+
+
+@pytest.mark.parametrize(
+    "statement",
+    ["CREATE TABLE customer (id)", "PRAGMA application_id = 7", "PRAGMA user_version = 3"],
+)
+async def test_database_of_another_program_is_a_mismatch(url: str, path: Path, ask: Ask, statement: str) -> None:
+    """A database with tables or marks of somebody else is not touched."""
+    ask(statement)
+    before = path.read_bytes()
+
+    with pytest.raises(BackendMismatch, match="another program"):
+        await _start(url)
+
+    assert path.read_bytes() == before
+
+
+async def test_newer_schema_is_a_mismatch(url: str, ask: Ask) -> None:
+    """A file of a newer version says what to upgrade."""
+    await _start(url)
+    ask(f"PRAGMA user_version = {len(MIGRATIONS) + 1}")
+
+    with pytest.raises(BackendMismatch, match="upgrade"):
+        await _start(url)
+
+
+async def test_file_carries_our_mark(url: str, ask: Ask) -> None:
+    """The file says whose it is, and which version of the schema it has."""
+    await _start(url)
+
+    assert ask("PRAGMA application_id") == [(APPLICATION_ID,)]
+    assert ask("PRAGMA user_version") == [(len(MIGRATIONS),)]
+
+
+async def test_damaged_file_is_a_mismatch(url: str, path: Path) -> None:
+    """A file whose pages were overwritten is named as damaged."""
+    world = World(lambda: asyncio.sleep(0, AsyncSQLiteBroker(url)))
+    process = await world.process()
+    await process.publish(*world.messages(200))
+    await world.close()
+    size = path.stat().st_size
+    with path.open("r+b") as file:
+        file.seek(4096)
+        file.write(b"\xff" * (size - 4096))
+    world = World(lambda: asyncio.sleep(0, AsyncSQLiteBroker(url)))
+    process = await world.process()
+    try:
+        with pytest.raises(BackendMismatch, match="damaged"):
+            await process.publish(world.message())
+    finally:
+        await world.close()
+
+
+async def test_failed_start_leaves_nothing_behind(url: str, path: Path) -> None:
+    """After a failed start the next one is a fresh try, and succeeds when the cause is gone."""
+    path.write_text("no database" * 100)
+    broker = AsyncSQLiteBroker(url)
+    with pytest.raises(BackendMismatch):
+        await broker.start(TestSetup())
+    path.unlink()
+
+    await broker.start(TestSetup(clock=SYSTEM_CLOCK))
+    await broker.flush()
+    await broker.stop()

@@ -1,0 +1,267 @@
+"""The bell: who is woken, by what, and how fast."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import pytest_asyncio
+
+from qtasks.clock import SYSTEM_CLOCK
+from qtasks.config import QueueConfig
+from qtasks.status import FINAL
+from qtasks.testing.conformance import World
+from qtasks_sqlite import AsyncSQLiteBroker
+from qtasks_sqlite._work import News
+
+linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="inotify is a part of Linux")
+
+OTHER = """
+import asyncio, sys, time
+from qtasks.clock import SYSTEM_CLOCK
+from qtasks.ids import new_id
+from qtasks.models import Message, Outcome
+from qtasks.status import TaskStatus
+from qtasks.testing.setup import TestSetup
+from qtasks.worker.identity import this_worker
+from qtasks_sqlite import AsyncSQLiteBroker
+
+async def main() -> None:
+    broker = AsyncSQLiteBroker(sys.argv[1])
+    await broker.start(TestSetup("kit", clock=SYSTEM_CLOCK))
+    consumer = await broker.open_consumer(this_worker(["default"], 1, time.time()), ["default"])
+    print("ready", flush=True)
+    while batch := await consumer.fetch(1):
+        now = time.time()
+        await broker.settle([Outcome(d.id, d.token, TaskStatus.SUCCESS, now, now) for d in batch])
+        if batch[0].task == "stop":
+            break
+    await broker.stop()
+
+asyncio.run(main())
+"""
+
+
+@pytest_asyncio.fixture
+async def real(url: str) -> AsyncIterator[World]:
+    """Give processes on the clock of the system."""
+
+    async def make() -> AsyncSQLiteBroker:
+        return AsyncSQLiteBroker(url)
+
+    world = World(make, takes_clock=False)
+    try:
+        yield world
+    finally:
+        await world.close()
+
+
+def _ear(process: Any) -> Any:
+    return process.broker._link.database.hearing.ear
+
+
+@linux
+async def test_round_trip_through_another_process_takes_milliseconds(real: World, script: Any, url: str) -> None:
+    """Publish here, run there, and the waiter here is woken: by push both ways."""
+    process = await real.process()
+    other = script(OTHER, url)
+    assert await asyncio.to_thread(other.stdout.readline) == "ready\n"
+    seconds = []
+    for number in range(30):
+        message = real.message(task="stop" if number == 29 else "add")
+        began = time.perf_counter()
+        await process.publish(message)
+        record = await process.storage.wait(message.id, FINAL)
+        seconds.append(time.perf_counter() - began)
+        assert record is not None
+
+    assert sorted(seconds)[15] < 0.05  # the safety looks come after 1 s
+    assert await asyncio.to_thread(other.wait, 10) == 0
+
+
+@linux
+async def test_busy_process_does_not_listen(real: World) -> None:
+    """News that nobody here waits for is heard once at most, then no more until somebody does."""
+    process = await real.process()
+    worker = await process.worker()
+    idle = asyncio.ensure_future(worker.consumer.fetch(1))
+    await asyncio.sleep(0.05)
+    assert _ear(process).wanted == News.READY
+    await process.publish(real.message())
+    await idle
+
+    await process.publish(real.message())
+    while _ear(process).wanted:
+        await asyncio.sleep(0.01)
+
+    assert len(await worker.fetch(5)) == 1
+
+
+async def test_limits_say_how_news_comes(real: World) -> None:
+    """A started broker knows how it is woken on this system."""
+    process = await real.process()
+
+    assert process.broker.limits.wake_up == _ear(process).wake_up
+
+
+@linux
+async def test_removed_bell_is_made_anew(real: World, path: Path) -> None:
+    """Somebody who tidies up the folder delays news by a second at most, once."""
+    process = await real.process()
+    worker = await process.worker()
+    idle = asyncio.ensure_future(worker.consumer.fetch(1))
+    await asyncio.sleep(0.05)
+    bell = Path(f"{path}-bell")
+
+    bell.unlink()
+
+    async with asyncio.timeout(3):
+        while not bell.exists():
+            await asyncio.sleep(0.02)
+    began = time.perf_counter()
+    await process.publish(real.message())
+    await idle
+    assert time.perf_counter() - began < 0.5
+
+
+@linux
+async def test_without_inotify_news_comes_by_polling(script: Any, url: str) -> None:
+    """When the system gives no more inotify instances, everything works by polling, and says so."""
+    process = script(
+        """
+import asyncio, ctypes, os, sys, time
+libc = ctypes.CDLL(None)
+while libc.inotify_init1(0) >= 0:
+    pass
+from qtasks.status import FINAL
+from qtasks.testing.conformance import World
+from qtasks_sqlite import AsyncSQLiteBroker
+
+async def main() -> None:
+    async def make():
+        return AsyncSQLiteBroker(sys.argv[1])
+    world = World(make, takes_clock=False)
+    process = await world.process()
+    assert process.broker.limits.wake_up.startswith("polling"), process.broker.limits
+    worker = await process.worker()
+    for _ in range(3):
+        idle = asyncio.ensure_future(worker.consumer.fetch(1))
+        await asyncio.sleep(0.3)
+        message = world.message()
+        began = time.perf_counter()
+        await process.publish(message)
+        waiting = asyncio.ensure_future(process.storage.wait(message.id, FINAL))
+        (delivery,) = await idle
+        await process.finish(delivery)
+        assert (await waiting) is not None
+        assert time.perf_counter() - began < 0.3
+    await world.close()
+
+asyncio.run(main())
+""",
+        url,
+    )
+
+    _, err = await asyncio.to_thread(process.communicate, timeout=30)
+
+    assert (process.returncode, err) == (0, "")
+
+
+async def test_news_of_another_process_is_heard_by_polling(real: World, url: str, script: Any) -> None:
+    """`data_version` shows what other processes have committed."""
+    process = await real.process()
+    heard = asyncio.Event()
+    from qtasks_sqlite._polling import PollingEar
+
+    ear = PollingEar(process.broker._link.database._version, lambda _news: heard.set())  # type: ignore[attr-defined]
+    ear.want(News.READY)
+    await heard.wait()
+    await asyncio.sleep(0.2)
+    heard.clear()
+    other = script(
+        """
+import asyncio, sys
+from qtasks.testing.conformance import World
+from qtasks_sqlite import AsyncSQLiteBroker
+
+async def main() -> None:
+    async def make():
+        return AsyncSQLiteBroker(sys.argv[1])
+    world = World(make)
+    await (await world.process()).publish(world.message())
+    await world.close()
+
+asyncio.run(main())
+""",
+        url,
+    )
+
+    async with asyncio.timeout(20):
+        await heard.wait()
+    ear.close()
+    assert await asyncio.to_thread(other.wait, 10) == 0
+
+
+async def test_idle_worker_costs_next_to_nothing(real: World) -> None:
+    """An idle consumer looks about once a second: less than 0.3 % of a core."""
+    process = await real.process("kit", lease=30.0)
+    worker = await process.worker()
+    idle = asyncio.ensure_future(worker.consumer.fetch(1))
+    await asyncio.sleep(0.2)
+    began = time.process_time()
+    await asyncio.sleep(2)
+
+    used = time.process_time() - began
+    await worker.consumer.close()
+    await idle
+    assert used < 2 * 0.01  # generous: another test run may share the core
+
+
+async def test_many_waiters_are_answered(real: World) -> None:
+    """Hundreds who wait at once are all told, each its own record."""
+    process = await real.process()
+    messages = real.messages(300)
+    await process.publish(*messages)
+    waiting = [asyncio.ensure_future(process.storage.wait(m.id, FINAL)) for m in messages]
+    worker = await process.worker()
+    for delivery in await worker.fetch_number(300, limit=100):
+        await process.finish(delivery, result=delivery.id.encode())
+
+    records = await real.soon(asyncio.gather(*waiting))
+
+    assert [r and r.result for r in records] == [m.id.encode() for m in messages]
+
+
+async def test_safety_look_finds_what_was_not_rung(url: str, ask: Any) -> None:
+    """An outcome that nobody has rung for is seen within `result_time_interval`."""
+
+    async def make() -> AsyncSQLiteBroker:
+        return AsyncSQLiteBroker(url)
+
+    world = World(make, takes_clock=False)
+    try:
+        process = await world.process()
+        process.setup.config = QueueConfig(result_time_interval=0.1)
+        message = world.message()
+        await process.publish(message)
+        waiting = asyncio.ensure_future(process.storage.wait(message.id, FINAL))
+        await asyncio.sleep(0.05)
+        ask("UPDATE task SET status = 'success', turn = NULL, remove_at = 1e12, finished_at = 1")
+
+        record = await world.soon(waiting)
+        assert record is not None
+        assert record.finished_at == 1
+    finally:
+        await world.close()
+
+
+def test_system_clock_is_what_the_leases_use() -> None:
+    """The boot clock of the system does not go back."""
+    first = SYSTEM_CLOCK.boot()
+
+    assert SYSTEM_CLOCK.boot() >= first
