@@ -1,3 +1,4 @@
+# ruff: noqa: DTZ001 - naive times are values too
 """Values to send, and what makes two of them the same."""
 
 from __future__ import annotations
@@ -13,7 +14,9 @@ from zoneinfo import ZoneInfo
 from hypothesis import strategies as st
 
 BERLIN = ZoneInfo("Europe/Berlin")
-ZONES = st.sampled_from([None, UTC, BERLIN, timezone(timedelta(hours=-3, minutes=-30)), timezone(timedelta(seconds=1))])
+ZONES = st.sampled_from(
+    [None, UTC, BERLIN, timezone(timedelta(hours=-3, minutes=-30)), timezone(timedelta(seconds=1))]
+)
 
 SCALARS = (
     st.none()
@@ -25,7 +28,9 @@ SCALARS = (
     | st.binary()
     | st.binary().map(bytearray)
     | st.dates()
-    | st.builds(datetime.replace, st.datetimes(timezones=ZONES, allow_imaginary=True), fold=st.sampled_from([0, 1]))
+    | st.builds(
+        datetime.replace, st.datetimes(timezones=ZONES, allow_imaginary=True), fold=st.sampled_from([0, 1])
+    )
     | st.builds(time.replace, st.times(timezones=ZONES), fold=st.sampled_from([0, 1]))
     | st.timedeltas()
     | st.uuids()
@@ -58,9 +63,21 @@ EXAMPLES: list[Any] = [
     *(None, True, 0, -1, 2**63, 2**64, -(2**63) - 1, 10**400, 10**5000, 1.5, -0.0, 1e308),
     *(math.nan, math.inf, -math.inf, "", "ж\x00😀", b"", b"\x00\xff", bytearray(b"\x00\xff")),
     *(date(2027, 1, 31), time(9, 30, 0, 5), time(9, tzinfo=BERLIN), timedelta(-1, 5, 7)),
-    *(datetime(2027, 1, 31, 9, 30, 0, 5), datetime(2026, 10, 25, 2, 30, fold=1), datetime(2027, 1, 1, tzinfo=UTC)),
+    *(
+        datetime(2027, 1, 31, 9, 30, 0, 5),
+        datetime(2026, 10, 25, 2, 30, fold=1),
+        datetime(2027, 1, 1, tzinfo=UTC),
+    ),
     *(datetime(2026, 10, 25, 2, 30, fold=1, tzinfo=BERLIN), datetime(2026, 10, 25, 2, 30, tzinfo=BERLIN)),
-    *(UUID(int=5), Decimal("1E+400"), Decimal("-0.00"), Decimal("NaN"), Path("a/b"), 1j, complex(math.nan, -0.0)),
+    *(
+        UUID(int=5),
+        Decimal("1E+400"),
+        Decimal("-0.00"),
+        Decimal("NaN"),
+        Path("a/b"),
+        1j,
+        complex(math.nan, -0.0),
+    ),
     *((), (1, (2, [3])), {1, 2}, frozenset({(1, b"x")}), [], {}, {"a": {1: (2,)}}),
     *({1: "a", None: "b", (1, 2): "c", True and "t": 1}, {1: "one", "1": "text"}),
     *({"$set": [1]}, {"$dict": []}, {"$": 1}, {"$unknown": {"$date": "x"}}, [{"$tuple": [1]}, (1,)]),
@@ -69,21 +86,20 @@ EXAMPLES: list[Any] = [
 
 def same(left: Any, right: Any) -> bool:
     """Whether two values are equal and of the same types, all the way down."""
-    if type(left) is not type(right):
-        return False
-    if isinstance(left, float):
-        return left == right and math.copysign(1, left) == math.copysign(1, right) or left != left and right != right
-    if isinstance(left, complex):
-        return same(left.real, right.real) and same(left.imag, right.imag)
-    if isinstance(left, Decimal):
-        return left.as_tuple() == right.as_tuple()
-    if isinstance(left, (datetime, time)):
-        shown = left.isoformat(), left.fold, left.tzinfo
-        return shown == (right.isoformat(), right.fold, right.tzinfo)
-    if isinstance(left, (list, tuple)):
-        return len(left) == len(right) and all(map(same, left, right))
-    if isinstance(left, dict):
-        return same(list(left), list(right)) and same(list(left.values()), list(right.values()))
-    if isinstance(left, (set, frozenset)):
-        return left == right and {type(one) for one in left} == {type(one) for one in right}
-    return bool(left == right)
+    return type(left) is type(right) and _form(left) == _form(right)
+
+
+def _form(value: Any) -> Any:
+    """What two values have in common exactly when they are the same."""
+    kind = type(value)
+    if isinstance(value, (float, complex, Decimal)):
+        return kind, repr(value)
+    if isinstance(value, (datetime, time)):
+        return kind, value.isoformat(), value.fold, value.tzinfo
+    if isinstance(value, (list, tuple)):
+        return kind, [_form(one) for one in value]
+    if isinstance(value, dict):
+        return kind, [(_form(key), _form(content)) for key, content in value.items()]
+    if isinstance(value, (set, frozenset)):
+        return kind, len(value), sorted(repr(_form(one)) for one in value)
+    return kind, value

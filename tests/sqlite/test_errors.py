@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import sqlite3
+import tempfile
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -22,8 +22,6 @@ from qtasks_sqlite._schema import APPLICATION_ID, MIGRATIONS
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
-not_root = pytest.mark.skipif(os.geteuid() == 0, reason="root may write everywhere")
-
 
 @contextmanager
 def locked(path: Path, how: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
@@ -31,6 +29,12 @@ def locked(path: Path, how: str = "IMMEDIATE") -> Iterator[sqlite3.Connection]:
     with closing(sqlite3.connect(path, isolation_level=None, check_same_thread=False)) as connection:
         connection.execute(f"BEGIN {how}")
         yield connection
+
+
+def rows(path: Path, statement: str) -> list[tuple[Any, ...]]:
+    """Ask the file, past the backend."""
+    with closing(sqlite3.connect(path)) as connection:
+        return connection.execute(statement).fetchall()
 
 
 async def _start(url: str) -> None:
@@ -149,14 +153,47 @@ async def test_read_only_connection_is_refused(world: World) -> None:
         await process.publish(world.message())
 
 
-@not_root
-async def test_read_only_file_is_refused(url: str, path: Path) -> None:
-    """A file that may not be written is an error at start."""
-    await _start(url)
-    path.chmod(0o444)
+READ_ONLY = """
+import asyncio, os, sys
+from qtasks.errors import BackendRefused
+from qtasks.testing.conformance import World
+from qtasks_sqlite import AsyncSQLiteBroker
 
-    with pytest.raises(BackendRefused):
-        await _start(url)
+async def main(url: str) -> None:
+    async def make() -> AsyncSQLiteBroker:
+        return AsyncSQLiteBroker(url)
+
+    world = World(make)
+    try:
+        await (await world.process()).publish(world.message())
+    except BackendRefused as exc:
+        print(exc)
+    await world.close()
+
+if os.geteuid() == 0:  # root may write everywhere
+    asyncio.run(main("sqlite:///first.db"))  # loads what nobody else may read
+    os.setuid(65534)
+asyncio.run(main(sys.argv[1]))
+"""
+
+
+def test_read_only_file_is_refused(script: Any) -> None:
+    """A file that may not be written is refused with what to do, and a fresh try works after the remedy."""
+    with tempfile.TemporaryDirectory() as folder:
+        Path(folder).chmod(0o777)
+        file = Path(folder) / "tasks.db"
+        url = f"sqlite:///{file}"
+        asyncio.run(_start(url))
+        file.chmod(0o444)
+        out, err = script(READ_ONLY, url).communicate(timeout=20)
+        for each in Path(folder).iterdir():
+            each.chmod(0o666)
+        again = script(READ_ONLY, url).communicate(timeout=20)
+        (count,) = rows(file, "SELECT count(*) FROM task")
+
+    assert ("writ" in out, err) == (True, "")
+    assert again == ("", "")
+    assert count == (1,)
 
 
 async def test_folder_that_does_not_exist_is_refused(tmp_path: Path) -> None:
@@ -185,7 +222,9 @@ async def test_file_of_another_kind_is_a_mismatch(url: str, path: Path) -> None:
     "statement",
     ["CREATE TABLE customer (id)", "PRAGMA application_id = 7", "PRAGMA user_version = 3"],
 )
-async def test_database_of_another_program_is_a_mismatch(url: str, path: Path, ask: Ask, statement: str) -> None:
+async def test_database_of_another_program_is_a_mismatch(
+    url: str, path: Path, ask: Ask, statement: str
+) -> None:
     """A database with tables or marks of somebody else is not touched."""
     ask(statement)
     before = path.read_bytes()
@@ -243,3 +282,26 @@ async def test_failed_start_leaves_nothing_behind(url: str, path: Path) -> None:
     await broker.start(TestSetup(clock=SYSTEM_CLOCK))
     await broker.flush()
     await broker.stop()
+
+
+async def test_file_that_is_removed_while_open_is_noticed(world: World, path: Path) -> None:
+    """What is published into a file that is not there any more would be lost: it is refused."""
+    process = await world.process()
+    await process.publish(world.message())
+    worker = await process.worker()
+    path.unlink()
+
+    with pytest.raises(BackendMismatch, match="removed"):
+        await process.publish(world.message())
+    with pytest.raises(BackendMismatch, match="removed"):
+        await worker.consumer.fetch(1)
+
+
+async def test_file_that_is_replaced_while_open_is_noticed(world: World, path: Path) -> None:
+    """A fresh file in place of the old one is not the one that this process has open."""
+    process = await world.process()
+    path.rename(path.with_suffix(".old"))
+    path.touch()
+
+    with pytest.raises(BackendMismatch, match="replaced"):
+        await process.publish(world.message())

@@ -24,9 +24,11 @@ async def add(a: int, b: int) -> int:
     return a + b
 
 async def main() -> None:
-    await add.add_task(1, 2)
     if mode == "close":
-        await app.close()
+        async with app:
+            await add.add_task(1, 2)
+        return
+    await add.add_task(1, 2)
     if mode == "fail":
         raise RuntimeError("boom")
     if mode == "wait":

@@ -130,7 +130,10 @@ async def test_lease_from_the_future_has_ended(world: World, ask: Ask) -> None:
     await process.publish(world.message())
     before, after = await process.worker(), await process.worker()
     delivery = await before.fetch_one()
-    ask("UPDATE holder SET clock = '', renewed = renewed + 1e6, until = until + 1e6 WHERE worker = ?", before.info.id)
+    ask(
+        "UPDATE holder SET clock = '', renewed = renewed + 1e6, until = until + 1e6 WHERE worker = ?",
+        before.info.id,
+    )
 
     assert (await after.fetch_one()).id == delivery.id
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import sqlite3
-import sys
+import time
 from collections import Counter
 from contextlib import closing
 from pathlib import Path
@@ -14,6 +14,7 @@ from typing import Any
 import pytest
 
 from qtasks.testing.conformance import World
+from qtasks_sqlite import AsyncSQLiteBroker
 
 WORKER = """
 import asyncio, sys, time
@@ -63,34 +64,6 @@ asyncio.run(main())
 """
 
 FORK = """
-import asyncio, gc, os, sys
-from qtasks.testing.conformance import World
-from qtasks_sqlite import AsyncSQLiteBroker
-
-async def publish(number):
-    async def make():
-        return AsyncSQLiteBroker(sys.argv[1])
-    world = World(make)
-    process = await world.process()
-    await process.publish(*world.messages(number))
-    return world, process
-
-async def main():
-    world, process = await publish(1)
-    child = os.fork()
-    if child:
-        _, status = await asyncio.to_thread(os.waitpid, child, 0)
-        assert status == 0, status
-        await process.publish(world.message())
-        assert (await process.storage.counts()).total == 7
-        await world.close()
-    return child
-
-if asyncio.run(main()) == 0:
-    pass
-"""
-
-FORK_IN_BETWEEN = """
 import asyncio, gc, os, sys
 from qtasks.testing.conformance import World
 from qtasks_sqlite import AsyncSQLiteBroker
@@ -182,48 +155,54 @@ async def test_many_processes_create_the_file_at_once(url: str, script: Any, ask
     assert ask("SELECT count(*) FROM task") == [(60,)]
 
 
-async def test_killed_worker_is_recovered_within_its_lease(script: Any, url: str) -> None:
-    """What a killed process held is fetched by an idle one soon after the lease ends."""
+async def test_killed_worker_is_taken_over_at_once(world: World, script: Any, url: str) -> None:
+    """What a killed process held, whose lease goes on for long, is there for whoever takes over."""
+    process = await world.process()
+    message = world.message()
+    await process.publish(message)
+    doomed = script(
+        WORKER.replace("await broker.settle", "await asyncio.sleep(60) or await broker.settle"), url
+    )
+    await _ready([doomed])
+    doomed.stdin.write("go\n")
+    doomed.stdin.flush()
+    async with asyncio.timeout(20):
+        while (await process.record(message.id)).status != "process":
+            await asyncio.sleep(0.02)
+    doomed.kill()
+    await asyncio.to_thread(doomed.wait)
 
-    async def make() -> Any:
-        from qtasks_sqlite import AsyncSQLiteBroker
+    assert await (await process.worker(take_over=False)).ready_now() == []
+    assert [d.id for d in await (await process.worker(take_over=True)).ready_now()] == [message.id]
 
+
+async def test_idle_worker_finds_what_was_lost_soon_after_the_lease(url: str) -> None:
+    """Nothing rings when a lease ends; an idle worker fetches what it held within 0.3 s."""
+
+    async def make() -> AsyncSQLiteBroker:
         return AsyncSQLiteBroker(url)
 
     world = World(make, takes_clock=False)
     try:
         process = await world.process()
-        message = world.message()
-        await process.publish(message)
-        doomed = script(WORKER.replace("await broker.settle", "await asyncio.sleep(60) or await broker.settle"), url)
-        await _ready([doomed])
-        doomed.stdin.write("go\n")
-        doomed.stdin.flush()
-        while (await process.record(message.id)).status != "process":
-            await asyncio.sleep(0.02)
-        doomed.kill()
-        await asyncio.to_thread(doomed.wait)
-        ((until,),) = _holders(process)
+        await process.publish(world.message())
+        silent, idle = await process.worker(), await process.worker()
+        lost = await silent.fetch_one()
+        began = time.monotonic()
 
-        worker = await process.worker(take_over=False)
-        assert until > world.clock.boot() + 20  # the other process has the default lease of 30 s
-        taking = await process.worker(take_over=True)
-        assert (await taking.fetch_one()).id == message.id
-        await worker.consumer.close()
+        found = await idle.fetch_one()
+
+        assert (found.id, found.losses) == (lost.id, 1)
+        assert world.lease - 0.05 < time.monotonic() - began < world.lease + 0.3
     finally:
         await world.close()
 
 
-def _holders(process: Any) -> list[tuple[float]]:
-    with closing(sqlite3.connect(process.broker.location.path)) as connection:
-        return connection.execute("SELECT until FROM holder").fetchall()
-
-
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="needs fork")
-@pytest.mark.skipif(sys.version_info >= (3, 12), reason="newer versions warn of any fork beside threads")
 def test_forked_child_leaves_the_connections_of_its_parent_alone(script: Any, url: str, ask: Any) -> None:
     """A child opens its own; collecting and ending do not disturb the parent."""
-    process = script(FORK_IN_BETWEEN, url)
+    # Since 3.12 Python warns of any fork beside threads.
+    process = script(FORK, url, options=("-W", "error", "-W", "ignore::DeprecationWarning"))
 
     out, err = process.communicate(timeout=30)
 

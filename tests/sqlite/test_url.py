@@ -42,7 +42,9 @@ def test_percent_signs_are_decoded(tmp_path: Path) -> None:
     assert locate(f"sqlite:///{tmp_path}/a%20b%3F.db").path == f"{tmp_path}/a b?.db"
 
 
-@pytest.mark.parametrize(("text", "level"), [("full", Level.FULL), ("normal", Level.NORMAL), ("OFF", Level.OFF)])
+@pytest.mark.parametrize(
+    ("text", "level"), [("full", Level.FULL), ("normal", Level.NORMAL), ("OFF", Level.OFF)]
+)
 def test_synchronous_in_the_url_and_as_argument(text: str, level: Level) -> None:
     """The option is the same in both forms."""
     assert locate(f"sqlite:////tmp/a.db?synchronous={text}").level is level

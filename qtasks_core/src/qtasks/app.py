@@ -13,17 +13,17 @@ from uuid import UUID
 
 from typing_extensions import ParamSpec, TypeVar
 
-from qtasks import discovery
 from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.config import QueueConfig
 from qtasks.dispatch import Dispatch
-from qtasks.errors import ConfigError, UsageError
+from qtasks.errors import UsageError
 from qtasks.faces import Face, engine_of
-from qtasks.guards import broker_of, check_names, checked_name, is_importing, refuse_worker
+from qtasks.guards import checked_name, refuse_worker
 from qtasks.home import Home
 from qtasks.ids import as_id
 from qtasks.lifecycle import start_components, tell
 from qtasks.options import NO_OPTIONS, CallOptions
+from qtasks.parts import Parts
 from qtasks.plugins.events import AppFlushed, AppPinged, AppStopping, TaskRead
 from qtasks.plugins.manager import PluginManager
 from qtasks.producer import Call, send
@@ -91,57 +91,35 @@ class QueueTasks:
         self.starter: Starter | None = None
         self._plugins = PluginManager(self.log)
         self._plugins_wanted = plugins
-        self._given_worker: AsyncWorker | None = engine_of(worker)
-        self._worker: AsyncWorker | None = self._given_worker
-        self._given: Broker | None = broker_of(engine_of(broker), self._given_worker)
-        self._broker = self._given
-        self._url = broker_url
+        self._parts = Parts(name, broker_url, engine_of(broker), engine_of(worker))
         self._home = Home(name, self._open)
-        if self._given is not None and broker_url is not None:
-            raise ConfigError("give either broker_url or a broker (or a worker with one), not both")
-        if not is_importing():
-            self._check_parts()
 
     # What the app is made of
 
     @property
     def url(self) -> str | None:
         """The URL that the broker is made from; None where it was made by hand."""
-        if self._given is not None:
-            return None
-        if self._url is None:
-            self._url = discovery.default_url()
-        return self._url
+        return self._parts.url
+
+    @property
+    def place(self) -> str:
+        """Where the tasks are kept, for people: never with a password."""
+        return self._parts.place
 
     @property
     def broker(self) -> Broker:
         """The broker, made from the URL at first use."""
-        if self._broker is None:
-            url = self.url
-            assert url is not None
-            self._broker = discovery.backend_for(url).broker(url=url)
-        return self._broker
-
-    @property
-    def url_for_people(self) -> str:
-        """Where the tasks are kept, for a log: never with a password."""
-        return discovery.shown(self.url) if self.url is not None else type(self.broker).__name__
+        return self._parts.broker
 
     @property
     def storage(self) -> Storage:
         """The storage of the broker."""
-        return self.broker.storage
+        return self._parts.broker.storage
 
     @property
     def worker(self) -> AsyncWorker:
         """The worker, made at first use."""
-        if self._worker is None:
-            from qtasks.worker.engine import AsyncWorker  # a producer never needs it
-
-            self._worker = AsyncWorker()
-        if self._worker.given_broker is None:
-            self._worker.given_broker = self.broker
-        return self._worker
+        return self._parts.worker
 
     def use_url(self, url: str) -> None:
         """Take this URL instead of the app's own: what `--url` of the command does.
@@ -150,20 +128,9 @@ class QueueTasks:
             ConfigError: The broker was made by hand.
             UsageError: The app is connected.
         """
-        if self._given is not None:
-            raise ConfigError(
-                "--url cannot replace a broker that the app was given; take broker_url= in the app"
-            )
         if self._home.runtime is not None:
             raise UsageError("the app is connected already")
-        self._url, self._broker, self._worker = url, None, self._given_worker
-        if self._worker is not None:
-            self._worker.given_broker = None
-        self._check_parts()
-
-    def _check_parts(self) -> None:
-        broker = self.broker
-        check_names(self.name, broker, broker.storage, broker.storage.global_config, self._worker)
+        self._parts.use_url(url)
 
     # Tasks
 
@@ -403,7 +370,7 @@ class QueueTasks:
         return self._home.loop
 
     async def _open(self) -> tuple[Runtime, AsyncExitStack]:
-        self._check_parts()
+        self._parts.check()
         self._plugins.load(self._plugins_wanted)
         triggers = self._plugins.compile(self.config.hook_timeout)
         dispatch = Dispatch(self.broker, self.storage)
@@ -412,7 +379,7 @@ class QueueTasks:
             await stack.enter_async_context(_plugins_started(self._plugins))
             components = await start_components(runtime)
             stack.push_async_callback(components.aclose)
-            self.log.debug("app %s is connected: %s", self.name, self.url_for_people)
+            self.log.debug("app %s is connected: %s", self.name, self.place)
             return runtime, stack.pop_all()
 
 

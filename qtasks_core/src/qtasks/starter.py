@@ -97,7 +97,7 @@ class AsyncStarter:
         runtime.log.info(
             "app %s works on %s: queues %s, %d slots, %d tasks known, worker %s",
             app.name,
-            app.url_for_people,
+            app.place,
             ",".join(info.queues),
             info.slots,
             len(runtime.registry),

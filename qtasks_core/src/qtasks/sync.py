@@ -218,6 +218,7 @@ class QueueTasks:
 
     @config.setter
     def config(self, value: QueueConfig) -> None:
+        """Take other settings; before the start."""
         self.engine.config = value
 
     @property

@@ -8,7 +8,9 @@ the commit and costs a sleeping process nothing.
 from __future__ import annotations
 
 import os
+import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import Final
 
 from qtasks_sqlite._work import News
@@ -24,13 +26,24 @@ class Bell:
     """The side that rings. Any thread may."""
 
     def __init__(self, database: str) -> None:
+        self._database = database
         self.path = f"{database}-bell"
         self._fd: int | None = None
 
     def open(self) -> None:
-        """Make the file where there is none, with the mode of the database."""
-        if _CAN_RING and self._fd is None:
-            self._fd = os.open(self.path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o666)
+        """Make the file where there is none. Whoever may write the database may ring."""
+        if not _CAN_RING or self._fd is not None:
+            return
+        flags = os.O_RDWR | os.O_CLOEXEC
+        try:
+            self._fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+        except FileExistsError:
+            self._fd = os.open(self.path, flags)
+            return
+        like = Path(self._database).stat()
+        if os.geteuid() == 0:
+            os.fchown(self._fd, like.st_uid, like.st_gid)
+        os.fchmod(self._fd, stat.S_IMODE(like.st_mode))
 
     def ring(self, news: News) -> None:
         """Tell whoever listens. A bell that cannot be rung only delays: they also look by themselves."""

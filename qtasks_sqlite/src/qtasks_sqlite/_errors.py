@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
 from typing import Final
 
 from qtasks.errors import BackendError, BackendMismatch, BackendRefused, BackendUnavailable
@@ -56,6 +57,14 @@ def is_about_values(exc: BaseException) -> bool:
     return about_values or (isinstance(exc, sqlite3.ProgrammingError) and not _is_closed(exc))
 
 
+def removed(path: str) -> BackendMismatch:
+    """Return the error for a file that is not the one any more that was opened."""
+    return BackendMismatch(
+        f"{path} was removed or replaced while it was open: what is written now would be lost;"
+        f" start this process again"
+    )
+
+
 def translate(exc: BaseException, path: str) -> BackendError:
     """Return the error of QTasks that says what happened and what to do."""
     if isinstance(exc, BackendError):
@@ -64,6 +73,8 @@ def translate(exc: BaseException, path: str) -> BackendError:
         return BackendRefused(f"SQLite cannot keep this value in {path}: {exc}")
     if isinstance(exc, ValueError) or _is_closed(exc):
         return BackendUnavailable(f"{path} was closed while the call was under way")
+    if _code(exc) == sqlite3.SQLITE_IOERR and not Path(path).exists():
+        return removed(path)
     kind, meaning = _MEANINGS.get(_code(exc), (BackendRefused, "SQLite refused"))
     return kind(f"{path}: {meaning} ({exc})")
 

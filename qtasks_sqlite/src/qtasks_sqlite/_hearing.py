@@ -62,7 +62,7 @@ class Hearing:
             raise BackendRefused(f"{self._bell.path} cannot be written: {exc.strerror}") from exc
         try:
             self._ear = InotifyEar(self._bell.path, self._hear)
-        except (OSError, AttributeError):
+        except (OSError, AttributeError, NotImplementedError):
             self._ear = PollingEar(self._version, self._hear)
 
     def close(self) -> None:

@@ -7,6 +7,7 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import groupby
+from pathlib import Path
 from typing import Any, Final
 
 from qtasks_sqlite import _errors, _schema
@@ -16,9 +17,9 @@ from qtasks_sqlite._work import News, Work
 PATIENCE: Final = 30.0
 """Seconds that a call waits for a lock that another process holds."""
 
-_SLICE: Final = 0.5
-"""Seconds of waiting inside SQLite at a time, so that closing need not wait for all of them."""
-
+_SLICE: Final = 0.02
+"""Seconds of waiting inside SQLite at a time. It sleeps longer and longer between two tries: short slices
+find a free lock sooner, and let a closing connection give up."""
 
 _READER_PATIENCE: Final = 10.0
 """The same for reading, which hardly ever waits."""
@@ -54,7 +55,15 @@ class Session(sqlite3.Connection):
     """
 
     desk: Desk
+    _path: Path
+    _file: tuple[int, int]
     _level: Level | None = None
+
+    def begin_at(self, path: str, desk: Desk) -> None:
+        """Take the work from this desk, and note which file it goes to."""
+        self.desk = desk
+        self._path = Path(path)
+        self._file = _identity(self._path)
 
     def commit(self) -> None:
         """Run what lies on the desk in one transaction; each work gets its result or its error."""
@@ -80,6 +89,8 @@ class Session(sqlite3.Connection):
                 work.error = own
 
     def _transact(self, works: Sequence[Work[Any]]) -> None:
+        if _identity(self._path) != self._file:
+            raise _errors.removed(str(self._path))
         self._set_level(max(work.level for work in works))
         if len(works) == 1 and works[0].is_single:
             self.wait_for_lock(lambda: works[0].run(self))
@@ -126,6 +137,15 @@ def _kind(work: Work[Any]) -> type[Work[Any]]:
     return type(work)
 
 
+def _identity(path: Path) -> tuple[int, int]:
+    """Return what tells a file from another one of its name."""
+    try:
+        status = path.stat()
+    except FileNotFoundError:
+        return 0, 0
+    return status.st_dev, status.st_ino
+
+
 def open_session(path: str, desk: Desk) -> Session:
     """Open the writing connection, and make the file what it has to be."""
     session = sqlite3.connect(path, timeout=_SLICE, isolation_level=None, factory=Session)
@@ -134,6 +154,7 @@ def open_session(path: str, desk: Desk) -> Session:
         session.wait_for_lock(lambda: _schema.prepare(session, path))
         session.wait_for_lock(lambda: session.execute("PRAGMA journal_mode = WAL"))
         session.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
+        session.begin_at(path, desk)
     except BaseException:
         session.close()
         raise

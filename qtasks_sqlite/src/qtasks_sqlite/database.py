@@ -134,11 +134,24 @@ class Database:
         GUARD.add(self)
         self._life = asyncio.create_task(self._live(), name="qtasks-sqlite-writer")
 
-    async def _connect(self, connector: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+    async def _connect(self, connect: Callable[[], sqlite3.Connection]) -> aiosqlite.Connection:
+        failures: list[Exception] = []
+
+        def connector() -> sqlite3.Connection:
+            try:
+                return connect()
+            except Exception as exc:  # noqa: BLE001 - raised below
+                # A connection that was never opened cannot be closed, and its thread would end at
+                # some later time, perhaps after the loop. So it gets something to close.
+                failures.append(exc)
+                return sqlite3.connect(":memory:")
+
         connection = aiosqlite.Connection(connector, _CHUNK)
         make_daemon(connection)
         await connection
         self._connections.insert(0, connection)
+        if failures:
+            raise failures[0]
         return connection
 
     async def _version(self) -> int:

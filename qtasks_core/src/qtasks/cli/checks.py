@@ -34,7 +34,7 @@ async def examine(target: str | None, url: str | None) -> AsyncIterator[Check]:
     except BackendError as exc:
         yield Check(Level.PROBLEM, str(exc))
         return
-    yield Check(Level.OK, f"app {app.name!r} keeps its tasks in {app.url_for_people}")
+    yield Check(Level.OK, f"app {app.name!r} keeps its tasks in {app.place}")
     if not broker.limits.durable:
         yield Check(Level.WARNING, "tasks end with the process that keeps them", "memory:// is for tests")
     async for check in of_backend(app.url):

@@ -63,7 +63,7 @@ def run_worker(options: RunOptions) -> int:
     if options.processes is not None and lifeline is None:
         if not broker.limits.shared:
             raise UsageError(
-                f"{app.url_for_people} lives inside one process: leave out --processes, or take another URL"
+                f"{app.place} lives inside one process: leave out --processes, or take another URL"
             )
         return Pool(_command(sys.argv[1:]), options.processes, app.config.grace, app.log).run()
     if lifeline is not None:

@@ -9,6 +9,8 @@ from heapq import heappop, heappush
 from itertools import count
 from threading import Lock
 
+from msgspec import structs
+
 from qtasks.clock import Clock
 from qtasks.memory._item import Item, Spot
 from qtasks.memory._leases import Holder, Leases
@@ -238,10 +240,7 @@ class Hub:
         item.reopen(now)
         self._moved(item, before)
         self._enqueue(item, None, now)
-        old = item.message
-        return Message(
-            old.id, old.task, old.queue, old.priority, old.body, old.created_at, None, old.expires_at, item.token
-        )
+        return structs.replace(item.message, due=None, token=item.token)
 
     def counts(self) -> Counts:
         """Count the records by status."""

@@ -73,8 +73,6 @@ class Converter:
             return value
         try:
             return self.change(value)
-        except RecursionError as exc:
-            raise DecodeError("nested too deep") from exc
         except Exception as exc:  # constructors and validators of a user run here
             raise DecodeError(str(exc).replace("`$[0]", f"`{name}")) from exc
 

@@ -63,6 +63,8 @@ def _pydantic(value: Any) -> Any:
 _MARKS: Final[tuple[tuple[str, Level], ...]] = (
     ("__dataclass_fields__", _dataclass),
     ("__attrs_attrs__", _attrs),
-    ("__pydantic_serializer__", _pydantic),
+    ("__pydantic_root_model__", _pydantic),
 )
-"""The attributes by which a class is recognised, so that its library need not be installed."""
+"""The attributes by which a class is recognised, so that its library need not be installed.
+
+Other types of pydantic have a serializer too, and `SecretStr` would be written without its secret."""

@@ -325,6 +325,11 @@ def _read_timedelta(content: Any) -> timedelta:
     return timedelta(days, seconds, microseconds)
 
 
+def _read_complex(content: Any) -> complex:
+    real, imaginary = _items(content)
+    return complex(real, imaginary)
+
+
 def _read_bytes(content: Any) -> bytes:
     return binascii.a2b_base64(_text(content), strict_mode=True)
 
@@ -332,7 +337,7 @@ def _read_bytes(content: Any) -> bytes:
 _READERS: Final[dict[str, Callable[[Any], Any]]] = {
     "$int": lambda content: int(_text(content), 16),
     "$float": _read_float,
-    "$complex": lambda content: complex(*_items(content)),
+    "$complex": _read_complex,
     "$decimal": lambda content: Decimal(_text(content)),
     "$bytes": _read_bytes,
     "$bytearray": lambda content: bytearray(_read_bytes(content)),

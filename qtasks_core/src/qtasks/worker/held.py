@@ -12,10 +12,14 @@ class HasToken(Protocol):
     """An outcome or a give-back."""
 
     @property
-    def id(self) -> str: ...  # noqa: D102
+    def id(self) -> str:
+        """The id of the task."""
+        ...
 
     @property
-    def token(self) -> Token: ...  # noqa: D102
+    def token(self) -> Token:
+        """The token of the delivery."""
+        ...
 
 
 class Held:

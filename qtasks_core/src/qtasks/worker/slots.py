@@ -8,8 +8,9 @@ import asyncio
 class Slots:
     """Counts what a worker holds.
 
-    A slot is free at the end of the body. While more outcomes than slots wait to be recorded, or to be told to plugins, nothing
-    is fetched, so a worker holds at most twice its slots, and runs at most its slots.
+    A slot is free at the end of the body. While more outcomes than slots wait to be recorded, or to be
+    told to plugins, nothing is fetched, so a worker holds at most twice its slots, and runs at most its
+    slots.
     """
 
     __slots__ = ("_changed", "running", "total", "unsettled")
