@@ -7,7 +7,9 @@ from collections.abc import Callable
 from typing import Any
 
 import msgspec
+import pytest
 
+from qtasks.errors import ConfigError
 from qtasks.models import Settled
 from qtasks.status import TaskStatus
 from qtasks.testing.conformance import World
@@ -85,6 +87,20 @@ async def test_worker_whose_lease_was_taken_away_registers_again(world: World, a
     ((new,),) = ask("SELECT holder FROM task WHERE id = ?", fresh.id)
     assert new > old
     assert stopped.renew(lost, fresh) == [(lost.id, lost.token)]
+
+
+async def test_nothing_is_claimed_under_a_lease_that_is_gone(world: World, ask: Ask) -> None:
+    """A claim of a worker that others hold for dead waits until it has registered again."""
+    process = await world.process()
+    worker = await process.worker()
+    await process.publish(*world.messages(2))
+    first = await worker.fetch_one()
+    ask("DELETE FROM holder")
+
+    second = await worker.fetch_one()
+
+    held = "SELECT holder IN (SELECT id FROM holder) FROM task WHERE id = ?"
+    assert (ask(held, first.id), ask(held, second.id)) == ([(0,)], [(1,)])
 
 
 async def test_number_of_a_holder_is_never_used_again(world: World, ask: Ask) -> None:
@@ -175,6 +191,17 @@ async def test_storage_in_one_file_shares_one_engine(world: World) -> None:
     engines = {id(broker._link.database) for broker in brokers if isinstance(broker, AsyncSQLiteBroker)}
 
     assert len(engines) == 1
+
+
+async def test_more_queues_than_sqlite_can_join_are_refused(world: World) -> None:
+    """Five hundred queues of one worker work, one more is an error that says so."""
+    process = await world.process()
+    names = [f"queue-{number}" for number in range(501)]
+    await process.publish(world.message(queue=names[499]))
+
+    assert len(await (await process.worker(*names[:500])).fetch()) == 1
+    with pytest.raises(ConfigError, match="500"):
+        await process.worker(*names)
 
 
 async def test_history_keeps_the_last_hundred_lines(world: World) -> None:

@@ -152,7 +152,7 @@ HOLDERS: Final = "SELECT id, info FROM holder WHERE app = ?"
 # What nobody holds any more is ready again. The token stays: until the next claim a late outcome counts.
 RECOVER: Final = f"""
 UPDATE task
-SET holder = NULL, status = 'new', turn = :now, place = :now, losses = losses + 1, updated_at = :now,
+SET holder = NULL, status = 'new', turn = place, losses = losses + 1, updated_at = :now,
     history = {_with_event("'lost'", ":now")}
 WHERE app = :app AND holder IS NOT NULL AND holder NOT IN (SELECT id FROM holder)
 """

@@ -7,6 +7,7 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
+from qtasks.errors import ConfigError
 from qtasks.models import Delivery, WorkerInfo
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._holder import holder_row, take_over
@@ -21,7 +22,10 @@ LOOK_INTERVAL: Final = 0.01
 LONGEST_SLEEP: Final = 1.0
 """Seconds after which an idle one looks by itself. Timers do not see clocks that are set."""
 
-EXPIRY_INTERVAL: Final = 3.0
+MOST_QUEUES: Final = 500
+"""SQLite joins no more SELECTs: sqlite.org/limits.html."""
+
+_EXPIRY_INTERVAL: Final = 3.0
 _EXPIRY_BATCH: Final = 500
 _PROMOTION_BATCH: Final = 1000
 
@@ -38,6 +42,8 @@ class SQLiteConsumer:
         self._setup = link.setup
         self._worker = worker
         self._rank = {queue: rank for rank, queue in enumerate(dict.fromkeys(queues))}
+        if len(self._rank) > MOST_QUEUES:
+            raise ConfigError(f"a worker takes from at most {MOST_QUEUES} queues, not {len(self._rank)}")
         self._names = {f"queue{rank}": queue for queue, rank in self._rank.items()}
         self._holder = 0
         self._held_at: float | None = None
@@ -147,7 +153,7 @@ class SQLiteConsumer:
             return connection.execute(sql.EXPIRE, (self._setup.name, now, _EXPIRY_BATCH)).rowcount
 
         removed = await self._database.write(Step(run, self._link.light_level, News.FINAL))
-        self._expire_at = boot + (LOOK_INTERVAL if removed == _EXPIRY_BATCH else EXPIRY_INTERVAL)
+        self._expire_at = boot + (LOOK_INTERVAL if removed == _EXPIRY_BATCH else _EXPIRY_INTERVAL)
 
     async def _sleep(self) -> None:
         hearing, wake = self._database.hearing, self._news.set

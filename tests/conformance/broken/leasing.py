@@ -11,6 +11,7 @@ from conformance.mutating import around, breaks
 from qtasks.memory._hub import Hub
 from qtasks.memory._item import Item, Spot
 from qtasks.memory._leases import Leases
+from qtasks.memory._lines import Lines
 from qtasks.models import GiveBack, GiveBackReason, WorkerInfo
 
 
@@ -18,6 +19,12 @@ from qtasks.models import GiveBack, GiveBackReason, WorkerInfo
 def never_ends_a_lease(patch: pytest.MonkeyPatch) -> None:
     """Leaves what a lost worker had with it for ever."""
     patch.setattr(Hub, "_end_leases", lambda *_args: None)
+
+
+@breaks("2", "lost_task_does_not_wait_behind_a_backlog")
+def puts_lost_tasks_last(patch: pytest.MonkeyPatch) -> None:
+    """Lets what a lost worker had become ready now, behind everything that waits."""
+    patch.setattr(Lines, "restore", Lines.append)
 
 
 @breaks("2", "leased_task_is_not_delivered_again")

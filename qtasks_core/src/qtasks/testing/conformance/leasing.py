@@ -45,6 +45,18 @@ class Leasing(Suite):
         assert again.id == first.id
         assert SYSTEM_CLOCK.boot() - begun >= 0.3
 
+    async def test_lost_task_does_not_wait_behind_a_backlog(self, world: World) -> None:
+        """A task that a lost worker had comes before those that became ready after it."""
+        process = await world.process()
+        lost, *later = world.messages(4)
+        await process.publish(lost)
+        await (await process.worker()).fetch_one()
+        for message in later:
+            await process.publish(message)
+        await world.pass_time(world.lease * 1.1)
+
+        assert (await (await process.worker()).fetch_one()).id == lost.id
+
     async def test_leased_task_is_not_delivered_again(self, world: World) -> None:
         """Until the lease ends, nobody else gets the task."""
         process = await world.process()
