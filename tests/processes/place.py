@@ -18,6 +18,8 @@ from processes.shop import LEDGER
 
 from qtasks.asyncio import QueueTasks
 from qtasks.models import Record
+from qtasks.options import CallOptions
+from qtasks.producer import Call
 from qtasks.result import Task
 from qtasks.status import TaskStatus
 
@@ -164,6 +166,19 @@ class Place:
         found = await self.client.read(task if isinstance(task, str) else task.id)
         assert found is not None
         return found
+
+    async def delayed(self, delay: float, name: str, *args: object) -> Task[object]:
+        """Send a task that becomes ready after so many seconds."""
+        call = Call(name, args, {}, CallOptions(delay=delay))
+        return await self.client.send_one(call, None)
+
+    async def reaches(self, task: Task[object], status: TaskStatus, seconds: float = 10.0) -> Record:
+        """Wait until the record says so."""
+        deadline = time.monotonic() + seconds
+        while (record := await self.record(task)).status is not status:
+            assert time.monotonic() < deadline, record
+            await asyncio.sleep(0.005)
+        return record
 
     async def unfinished(self) -> dict[TaskStatus, int]:
         """Return how many tasks are not done, by status."""

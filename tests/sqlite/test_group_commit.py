@@ -104,7 +104,7 @@ async def test_text_that_is_no_unicode_fails_alone(world: World) -> None:
 
 
 async def test_cancelled_caller_does_not_cancel_the_work(world: World) -> None:
-    """A caller that is cancelled while it waits leaves a whole transaction behind, and the next call works."""
+    """A caller that is cancelled while it waits leaves a whole transaction behind."""
     process = await world.process()
     messages = world.messages(10)
     calls = [asyncio.ensure_future(process.publish(message)) for message in messages]

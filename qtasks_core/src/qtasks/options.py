@@ -172,6 +172,8 @@ def retry_policy(
     """Make the retry policy of a task from its options."""
     values: dict[str, Any] = {"retries": retry, **backoff}
     if on is not None:
+        if isinstance(on, type) or not all(isinstance(kind, type) for kind in on):
+            raise ConfigError(f"retry_on_exc is a list of exception classes, not {on!r}")
         values["on"] = tuple(on)
     return RetryPolicy(**values)
 

@@ -11,7 +11,7 @@ from qtasks.ids import new_id
 from qtasks.models import Message, Record
 from qtasks.options import NO_OPTIONS, CallOptions, check_priority
 from qtasks.plugins.events import TaskAdded, TaskAdding
-from qtasks.serialization import JSON, encode_envelope
+from qtasks.serialization import encode_envelope
 from qtasks.status import TaskStatus
 
 if TYPE_CHECKING:
@@ -68,7 +68,7 @@ def message_of(call: Call, runtime: Runtime) -> Message:
         retry=options.retry,
         max_time=options.max_time,
         headers=dict(call.headers) if call.headers else None,
-        serializer=JSON,
+        names=() if definition is None else definition.signature.names,
     )
     return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at)
 

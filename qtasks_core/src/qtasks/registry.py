@@ -41,7 +41,7 @@ class TaskDefinition:
             raise TaskError(f"{function!r} needs a name: @app.task(name=…)")
         call = getattr(function, "__call__", None)  # noqa: B004 - its __call__ may be async
         is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-        return cls(task_name, function, Signature.of(function), options, is_async)
+        return cls(task_name, function, Signature.of(function, name=task_name), options, is_async)
 
 
 class Registry(Mapping[str, TaskDefinition]):
