@@ -9,7 +9,7 @@ from qtasks.errors import ConfigError, UsageError
 from qtasks.lifecycle import tell
 from qtasks.plugins.events import StarterStart, StarterStop
 from qtasks.protocols import Broker
-from qtasks.worker.engine import AsyncWorker
+from qtasks.worker.engine import STOP_TIME, AsyncWorker
 from qtasks.worker.signals import stop_on_signals
 
 if TYPE_CHECKING:
@@ -64,7 +64,7 @@ class AsyncStarter:
             raise UsageError("this starter runs already")
         self._asked, self._requests = asyncio.Event(), 0
         try:
-            with stop_on_signals(self.request_stop, app.log):
+            with stop_on_signals(self.request_stop, app.log, app.config.grace + STOP_TIME):
                 await self._work(app, worker)
         finally:
             self._asked = None

@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qtasks.memory import AsyncMemoryBroker as AsyncMemoryBroker
     from qtasks.memory import SyncMemoryBroker as SyncMemoryBroker
     from qtasks_sqlite import AsyncSQLiteBroker as AsyncSQLiteBroker
+    from qtasks_sqlite import SyncSQLiteBroker as SyncSQLiteBroker
 else:
     # Type checkers must not see it: they would believe every misspelt name.
     def __getattr__(name: str) -> object:

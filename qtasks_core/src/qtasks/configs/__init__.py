@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from qtasks.memory import AsyncMemoryGlobalConfig as AsyncMemoryGlobalConfig
     from qtasks.memory import SyncMemoryGlobalConfig as SyncMemoryGlobalConfig
     from qtasks_sqlite import AsyncSQLiteGlobalConfig as AsyncSQLiteGlobalConfig
+    from qtasks_sqlite import SyncSQLiteGlobalConfig as SyncSQLiteGlobalConfig
 else:
     # Type checkers must not see it: they would believe every misspelt name.
     def __getattr__(name: str) -> object:

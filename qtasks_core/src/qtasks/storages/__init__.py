@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from qtasks.memory import AsyncMemoryStorage as AsyncMemoryStorage
     from qtasks.memory import SyncMemoryStorage as SyncMemoryStorage
     from qtasks_sqlite import AsyncSQLiteStorage as AsyncSQLiteStorage
+    from qtasks_sqlite import SyncSQLiteStorage as SyncSQLiteStorage
 else:
     # Type checkers must not see it: they would believe every misspelt name.
     def __getattr__(name: str) -> object:

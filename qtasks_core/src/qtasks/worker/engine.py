@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 
 from qtasks.errors import BackendError, UsageError
@@ -21,8 +22,10 @@ from qtasks.worker.slots import Slots
 
 CANCEL_TIME = 2.0
 """Seconds that cancelled bodies have to end before they are given back as they are."""
-SETTLE_TIME = 5.0
+SETTLE_TIME = 3.0
 """Seconds in which a stopping worker tries to record what has ended."""
+STOP_TIME = CANCEL_TIME + SETTLE_TIME
+"""Seconds after its grace within which a worker stops."""
 
 
 @dataclass(slots=True)
@@ -169,10 +172,11 @@ class AsyncWorker:
                 parts.runner.abandon_all()
 
     async def _close(self, parts: Parts) -> None:
-        fetching, settling, announcing = parts.tasks
+        _, settling, announcing = parts.tasks
         announcing.cancel()
-        parts.settler.close()
-        await asyncio.wait([fetching, settling], timeout=SETTLE_TIME)
+        with suppress(TimeoutError):
+            async with asyncio.timeout(SETTLE_TIME):
+                await _settle(parts)
         if not settling.done() and len(parts.held):
             parts.runtime.log.error(
                 "%d tasks could not be given back or recorded; their lease ends", len(parts.held)
@@ -186,6 +190,14 @@ class AsyncWorker:
             await parts.runtime.dispatch.storage.global_config.withdraw(parts.info.id)
         except BackendError as exc:
             parts.runtime.log.warning("the worker could not be withdrawn: %s", exc)
+
+
+async def _settle(parts: Parts) -> None:
+    """Wait until everything is recorded, also what a fetch under way at the stop gives back."""
+    fetching, settling, _ = parts.tasks
+    await asyncio.wait([fetching])
+    parts.settler.close()
+    await asyncio.wait([settling])
 
 
 async def _emptied(slots: Slots, seconds: float, hurry: asyncio.Event) -> bool:

@@ -13,6 +13,7 @@ from qtasks.worker.held import Held
 from qtasks.worker.run import Runner
 from qtasks.worker.settle import Settler
 from qtasks.worker.slots import Slots
+from qtasks.worker.suspects import Suspects
 
 
 class Fetcher:
@@ -35,6 +36,7 @@ class Fetcher:
         self._held = held
         self._runner = runner
         self._settler = settler
+        self._suspects = Suspects(runtime.config, held)
         self._closing = False
 
     async def run(self) -> None:
@@ -64,6 +66,7 @@ class Fetcher:
         self._held.add(batch)
         if not self._runtime.dispatch.joined:
             batch = await self._begun(batch)
+        batch = await self._without_surplus(batch)
         if self._closing:
             self._return(batch)
             return
@@ -80,6 +83,20 @@ class Fetcher:
         running = {delivery.id for delivery in to_run}
         self._held.drop([delivery for delivery in batch if delivery.id not in running])
         return to_run
+
+    async def _without_surplus(self, batch: Sequence[Delivery]) -> Sequence[Delivery]:
+        """Give back all suspects but one, before that one can end this process."""
+        surplus = self._suspects.surplus(batch, self._runtime.clock.now())
+        if not surplus:
+            return batch
+        try:
+            await self._runtime.dispatch.give_back(surplus)
+        except BackendError:
+            self._return(batch)
+            raise
+        self._held.drop(surplus)
+        gone = {returned.id for returned in surplus}
+        return [delivery for delivery in batch if delivery.id not in gone]
 
     def _return(self, batch: Sequence[Delivery]) -> None:
         for delivery in batch:

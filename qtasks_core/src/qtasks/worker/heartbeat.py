@@ -62,8 +62,9 @@ class Heartbeat:
                 keeper = keeper or self._broker.keeper(self._worker)
                 lost = keeper.renew(self._held.tokens())
                 pause = self._lease / RENEWALS_PER_LEASE
-            except BackendError as exc:
-                self._log.warning("leases could not be renewed: %s", exc)
+            except Exception as exc:  # noqa: BLE001 - a worker without a heartbeat would lose all it holds
+                unforeseen = None if isinstance(exc, BackendError) else exc
+                self._log.warning("leases could not be renewed: %s", exc, exc_info=unforeseen)
                 pause = self._lease / RETRIES_PER_LEASE
                 continue
             if lost:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from asyncio.tasks import _unregister_task  # documented: docs.python.org/3/library/asyncio-extending.html
 from collections.abc import Sequence
 from dataclasses import replace
 from enum import Enum
@@ -104,6 +105,7 @@ class Runner:
         """Give back what did not end when it was interrupted."""
         for run in list(self._runs.values()):
             self._leave_interrupted(run, Cause.STOPPED)
+            _let_go(run)
 
     def close(self) -> None:
         """Let the threads end."""
@@ -254,6 +256,7 @@ class Runner:
         self._runtime.log.error(
             "task %s (%s) does not end at its max_time; it is abandoned", task.name, run.delivery.id
         )
+        _let_go(run)
         limit = TimeoutError(f"task {task.name!r} ran longer than its max_time and could not be interrupted")
         self._leave(run, outcomes.failure(self._runtime, task, run.delivery, run.started_at, limit))
 
@@ -288,6 +291,12 @@ class Runner:
                 self._held.drop((run.delivery,))
             else:
                 self._settler.give_back(end)
+
+
+def _let_go(run: Run) -> None:
+    """Let the end of the loop not wait for a coroutine that refuses to be cancelled, as `asyncio.run` does."""
+    if run.task is not None and run.job is None:
+        _unregister_task(run.task)
 
 
 def _timed_out(task: TaskDefinition, envelope: Envelope) -> TimeoutError:

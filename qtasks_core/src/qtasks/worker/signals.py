@@ -1,4 +1,7 @@
-"""SIGTERM and SIGINT: the first stops gracefully, the second hurries, the third ends the process."""
+"""SIGTERM and SIGINT: the first stops gracefully, the second hurries, the third ends the process.
+
+So does the time: a process that does not stop after the first is ended.
+"""
 
 from __future__ import annotations
 
@@ -10,27 +13,59 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from logging import Logger
+from queue import SimpleQueue
 from types import FrameType
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 QUITS = 3
 """The signal that ends the process."""
 QUIT_STATUS = 130
-"""Exit status after the third signal: 128 + SIGINT, as shells count."""
+"""Exit status of a process that could not stop gracefully: 128 + SIGINT, as shells count."""
 ONE_SIGNAL = 0.3
 """Seconds within which repeated signals are one: a wrapper and the terminal often send the same."""
 
 
+class _Patience:
+    """Ends a process that was told to stop and does not: a body that blocks the loop keeps it from that."""
+
+    def __init__(self, seconds: float, log: Logger) -> None:
+        self._seconds = seconds
+        self._log = log
+        self._asked: SimpleQueue[bool] = SimpleQueue()
+        self._stopped = threading.Event()
+        threading.Thread(target=self._watch, name="qtasks-patience", daemon=True).start()
+
+    def ask(self) -> None:
+        """Begin to wait. A signal handler may interrupt anything, also itself: this queue permits that."""
+        self._asked.put(True)
+
+    def close(self) -> None:
+        """Say that it has stopped."""
+        self._stopped.set()
+        self._asked.put(False)
+
+    def _watch(self) -> None:
+        if self._asked.get() and not self._stopped.wait(self._seconds):
+            self._log.error("not stopped after %g s: a task blocks the loop; the process ends", self._seconds)
+            os._exit(QUIT_STATUS)
+
+
 @contextmanager
-def stop_on_signals(request_stop: Callable[[], None], log: Logger) -> Iterator[None]:
+def stop_on_signals(request_stop: Callable[[], None], log: Logger, patience: float) -> Iterator[None]:
     """Call `request_stop` in the running loop at each signal; the handlers before are restored.
 
     Outside the main thread signals belong to whoever embeds the worker, and nothing is changed.
+
+    Args:
+        request_stop: What a signal asks for.
+        log: Where signals are told.
+        patience: Seconds after the first signal; a process that still works then is ended.
     """
     if threading.current_thread() is not threading.main_thread():
         yield
         return
     loop, count, last = asyncio.get_running_loop(), 0, -ONE_SIGNAL
+    watch = _Patience(patience, log)
 
     def handle(number: int, _frame: FrameType | None) -> None:
         nonlocal count, last
@@ -40,6 +75,7 @@ def stop_on_signals(request_stop: Callable[[], None], log: Logger) -> Iterator[N
         count, last = count + 1, now
         if count >= QUITS:
             os._exit(QUIT_STATUS)
+        watch.ask()
         loop.call_soon_threadsafe(_tell, number, count)
 
     def _tell(number: int, nth: int) -> None:
@@ -51,5 +87,6 @@ def stop_on_signals(request_stop: Callable[[], None], log: Logger) -> Iterator[N
     try:
         yield
     finally:
+        watch.close()
         for number, handler in before.items():
             signal.signal(number, handler)
