@@ -177,7 +177,7 @@ async def test_ping_tells_whether_a_worker_is_alive(app: QueueTasks, working: Wo
     assert not await app.ping()
     async with working(app):
         async with asyncio.timeout(5):
-            while not await app.ping():  # noqa: ASYNC110 - a worker in the registry rings no bell
+            while not await app.ping():
                 await asyncio.sleep(0)
 
 

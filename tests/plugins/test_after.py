@@ -48,7 +48,7 @@ async def app(slow: Slow) -> AsyncIterator[QueueTasks]:
 async def until(condition: Callable[[], Any]) -> None:
     """Give way until it holds."""
     async with asyncio.timeout(5):
-        while not condition():  # noqa: ASYNC110 - what it asks about sets no event
+        while not condition():
             await asyncio.sleep(0)
 
 

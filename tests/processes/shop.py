@@ -75,7 +75,7 @@ async def block(key: str, seconds: float) -> int:
 async def hold(key: str, gate: str) -> int:
     """Last as long as a file exists, on the loop; return the process id."""
     write_down("begin", key)
-    while Path(gate).exists():  # noqa: ASYNC110, ASYNC240 - other processes can tell it only so
+    while Path(gate).exists():
         await asyncio.sleep(0.01)
     write_down("end", key)
     return os.getpid()
@@ -102,7 +102,7 @@ async def poison(key: str) -> None:
 async def cling(key: str, gate: str) -> None:
     """Refuse to be cancelled as long as a file exists."""
     write_down("begin", key)
-    while Path(gate).exists():  # noqa: ASYNC240 - other processes can tell it only so
+    while Path(gate).exists():
         try:
             await asyncio.sleep(0.01)
         except asyncio.CancelledError:
@@ -117,7 +117,7 @@ def clutch(key: str, gate: str) -> None:
     while Path(gate).exists():
         try:
             time.sleep(0.01)
-        except BaseException:  # noqa: BLE001, S112 - stubborn on purpose
+        except BaseException:  # noqa: BLE001 - stubborn on purpose
             continue
     write_down("end", key)
 
@@ -131,10 +131,10 @@ async def delegate(key: str, gate: str) -> None:
 
 
 @app.task
-def fork_off(key: str, gate: str) -> None:
-    """Leave a thread behind that would keep the interpreter alive."""
+def leave_behind(key: str, gate: str) -> None:
+    """Leave a thread that keeps the interpreter alive as long as a file exists."""
     write_down("begin", key)
-    threading.Thread(target=_while_there, args=(gate,)).start()
+    threading.Thread(target=_while_there, args=(gate,), daemon=False).start()
 
 
 @app.task

@@ -70,7 +70,7 @@ async def test_delayed_tasks_are_never_early_and_hardly_late(
     late = []
     for number, task in enumerate(tasks):
         (run,) = place.lines(key=f"{number}")
-        due = clocks.monotonic((task.due.timestamp() if task.due else 0.0))
+        due = clocks.monotonic(task.due.timestamp() if task.due else 0.0)
         late.append(run.at - due)
     print(f"lateness: {[round(one * 1000, 1) for one in sorted(late)]} ms")
     record_property("lateness_ms", max(late) * 1000)

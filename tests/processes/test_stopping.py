@@ -14,8 +14,8 @@ from processes.place import Place, Process, ends, until
 from qtasks.result import Task
 from qtasks.status import TaskStatus
 
-CANCEL_TIME = 2.0
-"""Seconds that a worker gives to cancelled bodies."""
+STOP_TIME = 5.0
+"""Seconds after its grace within which a worker is gone."""
 MARGIN = 1.5
 """Seconds that a busy machine may take for the end of an interpreter."""
 NOTICE = 0.2
@@ -107,7 +107,7 @@ async def test_deploys_do_not_use_up_the_budget_of_retries(place: Place) -> None
     assert ends(record) == ["stopped"] * 5
 
 
-@pytest.mark.parametrize("body", ["cling", "clutch", "delegate", "fork_off", "freeze"])
+@pytest.mark.parametrize("body", ["cling", "clutch", "delegate", "leave_behind", "freeze"])
 async def test_a_stubborn_body_does_not_keep_the_process(place: Place, body: str) -> None:
     """CASE-113: past the grace the process is gone, whatever the body does; another worker runs it once."""
     gate = place.gate()
@@ -116,12 +116,12 @@ async def test_a_stubborn_body_does_not_keep_the_process(place: Place, body: str
     await place.began("a")
 
     worker.send(signal.SIGTERM)
-    await worker.end(0.5 + 5.0)
+    await worker.end(0.5 + STOP_TIME + MARGIN)
     (place.folder / "gate").unlink()
     await place.worker()
     await task.result(10)
 
-    assert place.runs()["a"] == (1 if body == "fork_off" else 2)
+    assert place.runs()["a"] == (1 if body == "leave_behind" else 2)
     assert (await place.record(task)).attempts == 1
 
 

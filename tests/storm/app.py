@@ -67,6 +67,6 @@ def in_a_thread(number: int, seconds: float) -> int:
 async def while_there(path: str) -> bool:
     """Last as long as a file exists."""
     write_down("begin")
-    while Path(path).exists():  # noqa: ASYNC110, ASYNC240 - other processes can tell it only so
+    while Path(path).exists():
         await asyncio.sleep(0.01)
     return True

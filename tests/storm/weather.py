@@ -122,7 +122,7 @@ async def takeover(url: str, folder: Path) -> float:
             task = await while_there.add_task(str(hold))
             await _until_begun(workers, 1)
             workers.start()
-            while len(await app.storage.global_config.workers()) < 2:  # noqa: ASYNC110 - nothing tells
+            while len(await app.storage.global_config.workers()) < 2:
                 await asyncio.sleep(0.02)
             workers.kill(holder)
             await _until_begun(workers, 2)

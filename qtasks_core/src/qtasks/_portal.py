@@ -1,6 +1,6 @@
 """Run coroutines on a background loop and wait: what the blocking face stands on.
 
-One daemon thread with one loop per process, made at first use. A forked child gets a fresh one.
+One thread with one loop per process, made at first use. A forked child gets a fresh one.
 """
 
 from __future__ import annotations
@@ -11,6 +11,7 @@ import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from typing import Any, TypeVar
+from weakref import WeakSet
 
 from typing_extensions import ParamSpec
 
@@ -20,49 +21,68 @@ from qtasks.guards import in_loop
 P = ParamSpec("P")
 T = TypeVar("T")
 
-CLOSE_TIME = 5.0
-"""Seconds that the end of the program waits for connections to close."""
-
 
 class Portal:
-    """A loop in a thread of its own."""
+    """A loop in a thread of its own. It ends with the last thread that may still call.
+
+    The interpreter waits for threads that are no daemons before it calls its exit handlers, and those
+    of a driver end only with their connections. So the loop watches the threads of the program.
+    """
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._loop: asyncio.AbstractEventLoop | None = None
+        self._thread: threading.Thread | None = None
+        self._callers: WeakSet[threading.Thread] = WeakSet()
+
+    def enter(self) -> None:
+        """Keep the loop as long as the calling thread lives, unless that is a daemon."""
+        with self._lock:
+            self._callers.add(threading.current_thread())
+            ending = self._thread if self._loop is None else None
+        if ending is not None:
+            ending.join()
 
     def loop(self) -> asyncio.AbstractEventLoop:
         """Return the running loop, started at first use."""
         with self._lock:
             if self._loop is None:
                 started: Future[asyncio.AbstractEventLoop] = Future()
-                threading.Thread(target=_serve, args=(started,), name="qtasks-portal", daemon=True).start()
+                # No daemon: what is at home in its loop works as long as the program.
+                self._thread = threading.Thread(target=self._serve, args=(started,), name="qtasks-portal")
+                self._thread.daemon = False
+                self._thread.start()
                 self._loop = started.result()
             return self._loop
 
     def forget(self) -> None:
         """Leave the loop behind: in a forked child its thread does not exist."""
-        self._lock = threading.Lock()
-        self._loop = None
+        self.__init__()  # type: ignore[misc] # the lock may be held by a thread that does not exist here
 
+    def _serve(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        asyncio.run(self._live(started))
 
-def _serve(started: Future[asyncio.AbstractEventLoop]) -> None:
-    asyncio.run(_live(started))
+    async def _live(self, started: Future[asyncio.AbstractEventLoop]) -> None:
+        """Keep the loop while somebody may call; the end of the loop closes what is open in it."""
+        loop, ended = asyncio.get_running_loop(), asyncio.Event()
 
+        def watch() -> None:
+            while (caller := self._caller()) is not None:
+                caller.join()
+            loop.call_soon_threadsafe(ended.set)
 
-async def _live(started: Future[asyncio.AbstractEventLoop]) -> None:
-    """Keep the loop until the main thread has ended; the end of the loop closes what is open in it."""
-    loop, ended = asyncio.get_running_loop(), asyncio.Event()
+        threading.Thread(target=watch, name="qtasks-portal-watch", daemon=True).start()
+        started.set_result(loop)
+        await ended.wait()
 
-    def watch() -> None:
-        # Other threads that are no daemons, such as those of a driver, keep the interpreter alive
-        # until they end; they are told here, since exit handlers would run only after them.
-        threading.main_thread().join()
-        loop.call_soon_threadsafe(ended.set)
-
-    threading.Thread(target=watch, name="qtasks-portal-watch", daemon=True).start()
-    started.set_result(loop)
-    await ended.wait()
+    def _caller(self) -> threading.Thread | None:
+        """Return a thread of the program that lives; None says that there is none, and that the loop ends."""
+        with self._lock:
+            for thread in (threading.main_thread(), *self._callers):
+                if not thread.daemon and thread.is_alive():
+                    return thread
+            self._loop = None
+            return None
 
 
 PORTAL = Portal()
@@ -90,6 +110,7 @@ def call(
             f"{name}() would block the loop that is running in this thread;"
             f" use the asynchronous face there: `from qtasks.asyncio import QueueTasks`, `await ….{name}()`"
         )
+    PORTAL.enter()
     while True:
         loop = home() or PORTAL.loop()
         try:

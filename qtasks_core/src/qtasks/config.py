@@ -113,7 +113,6 @@ SETTINGS: Final[Mapping[str, Setting]] = {
         "Statuses that end a wait, besides the final ones: `process` ends it when a worker has begun."),
     "hook_timeout": _seconds(10.0, "How long an async hook of a plugin may take.", 0.001),
     "logs_default_level_server": _whole(20, "Level of the log of a worker.", 0),
-    "logs_default_level_client": _whole(20, "Level of the log elsewhere.", 0),
     "logs_format": _text(
         "%(asctime)s [%(name)s: %(levelname)s] %(message)s", "Format of the log that the CLI sets up."),
 }  # fmt: skip
@@ -146,7 +145,6 @@ class QueueConfig:
     result_statuses_end: tuple[str, ...]
     hook_timeout: float
     logs_default_level_server: int
-    logs_default_level_client: int
     logs_format: str
 
     def __init__(self, **values: Any) -> None:

@@ -294,7 +294,7 @@ class Runner:
 
 
 def _let_go(run: Run) -> None:
-    """Let the end of the loop not wait for a coroutine that refuses to be cancelled, as `asyncio.run` does."""
+    """Let the end of the loop not wait for a coroutine that refuses to be cancelled: `asyncio.run` would."""
     if run.task is not None and run.job is None:
         _unregister_task(run.task)
 

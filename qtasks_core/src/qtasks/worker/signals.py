@@ -21,6 +21,8 @@ QUITS = 3
 """The signal that ends the process."""
 QUIT_STATUS = 130
 """Exit status of a process that could not stop gracefully: 128 + SIGINT, as shells count."""
+EXIT_TIME = 2.0
+"""Seconds that a process has to end, once its worker has stopped."""
 ONE_SIGNAL = 0.3
 """Seconds within which repeated signals are one: a wrapper and the terminal often send the same."""
 
@@ -90,3 +92,25 @@ def stop_on_signals(request_stop: Callable[[], None], log: Logger, patience: flo
         watch.close()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def last_thing() -> Iterator[None]:
+    """For a process that only works: what comes after this context must not keep it.
+
+    Threads that tasks have left behind, also those of `asyncio.to_thread`, are waited for `EXIT_TIME`
+    seconds at most, and late repeats of the signals do not spoil the exit.
+    """
+    code = 1
+    try:
+        yield
+        code = 0
+    finally:
+        for number in STOPPING:
+            signal.signal(number, signal.SIG_IGN)
+        threading.Thread(target=_end, args=(code,), name="qtasks-exit", daemon=True).start()
+
+
+def _end(code: int) -> None:
+    time.sleep(EXIT_TIME)
+    os._exit(code)
