@@ -106,3 +106,29 @@ async def test_a_record_that_was_written_before_a_crash_is_only_acknowledged(
         other = await count.add_task(timeout=10)
     assert other.returning == 2
     assert (await task.refresh()).returning == 1
+
+
+async def test_an_outcome_without_a_record_leaves_the_queue_too(apart: QueueTasks, working: Working) -> None:
+    """Records that were removed while the task ran do not leave an entry leased for ever."""
+    began, finish = asyncio.Event(), asyncio.Event()
+
+    @apart.task
+    async def run() -> None:
+        began.set()
+        await finish.wait()
+
+    settled = asyncio.Event()
+    settle = apart.broker.settle
+
+    async def note(outcomes):  # type: ignore[no-untyped-def]  # noqa: ANN001, ANN202
+        answers = await settle(outcomes)
+        settled.set()
+        return answers
+
+    apart.broker.settle = note  # type: ignore[method-assign]
+    async with working(apart):
+        await run.add_task()
+        await asyncio.wait_for(began.wait(), 5)
+        await apart.storage.flush()
+        finish.set()
+        await asyncio.wait_for(settled.wait(), 5)

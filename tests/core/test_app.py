@@ -13,6 +13,7 @@ from qtasks.asyncio import AsyncRouter, QueueTasks
 from qtasks.errors import ConfigError, EncodeError, TaskArgumentError, TaskError, TaskNameTaken, UsageError
 from qtasks.guards import importing
 from qtasks.memory import AsyncMemoryBroker
+from qtasks.starters import AsyncStarter
 
 from .conftest import Working
 
@@ -231,3 +232,104 @@ async def test_use_url_replaces_only_what_was_made_from_a_url() -> None:
     assert app.url == "memory://shared"
     with pytest.raises(ConfigError, match="--url"):
         QueueTasks("a", broker=AsyncMemoryBroker()).use_url("memory://")
+
+
+async def test_an_app_is_used_until_its_last_user_leaves(app: QueueTasks) -> None:
+    """One of two `async with` ends first, and the other one goes on."""
+
+    @app.task
+    async def nothing() -> None: ...
+
+    async with app:
+        async with app:
+            await nothing.add_task()
+        await app.disconnect()
+        assert app.home is asyncio.get_running_loop()
+        await nothing.add_task()
+    assert app.home is None
+
+
+async def test_a_body_may_use_the_app_that_runs_it(app: QueueTasks, working: Working) -> None:
+    """`async with app` and `disconnect` inside a body do not stop the worker under it."""
+
+    @app.task
+    async def inner() -> int:
+        return 1
+
+    @app.task
+    async def outer() -> int | None:
+        async with app:
+            task = await inner.add_task()
+        await app.disconnect()
+        return await task.result(timeout=5)
+
+    async with working(app):
+        assert await (await outer.add_task()).result(timeout=5) == 1
+        assert await (await outer.add_task()).result(timeout=5) == 1
+
+
+async def test_a_second_run_is_refused_and_the_first_goes_on(app: QueueTasks, working: Working) -> None:
+    """The error says how to stop it."""
+
+    @app.task
+    async def one() -> int:
+        return 1
+
+    async with working(app):
+        with pytest.raises(UsageError, match=r"app\.stop"):
+            await app.run()
+        assert await (await one.add_task()).result(timeout=5) == 1
+
+
+async def test_a_run_that_cannot_begin_leaves_nothing_behind(app: QueueTasks, working: Working) -> None:
+    """After a refused starter the app can be run and stopped as ever."""
+    with pytest.raises(ConfigError):
+        await app.run(AsyncStarter(name="another"))
+    assert app.starter is None
+    async with working(app):
+        assert app.starter is not None
+
+
+async def test_a_run_that_is_cancelled_twice_keeps_no_lease(app: QueueTasks) -> None:
+    """What it held comes to the next worker when the lease ends."""
+    began = asyncio.Event()
+    finish = asyncio.Event()
+
+    @app.task
+    async def stubborn() -> str:
+        began.set()
+        while not finish.is_set():
+            try:
+                await finish.wait()
+            except asyncio.CancelledError:
+                continue
+        return "done"
+
+    work = asyncio.create_task(app.run())
+    async with app:
+        task = await stubborn.add_task()
+        await asyncio.wait_for(began.wait(), 5)
+        work.cancel()
+        await asyncio.sleep(0)
+        work.cancel()
+        with pytest.raises(asyncio.CancelledError):
+            await work
+        finish.set()
+        again = asyncio.create_task(app.run())
+        assert await task.result(timeout=10) == "done"
+        await app.stop()
+        await again
+
+
+@pytest.mark.parametrize("timeout", ["5", -1, True, float("nan")])
+async def test_a_timeout_that_cannot_be_waited_is_refused_before_sending(
+    app: QueueTasks, timeout: object
+) -> None:
+    """Nothing is sent."""
+
+    @app.task
+    async def nothing() -> None: ...
+
+    with pytest.raises(ConfigError, match="timeout"):
+        await nothing.add_task(timeout=timeout)  # type: ignore[call-overload]
+    assert (await app.counts()).total == 0

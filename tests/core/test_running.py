@@ -18,6 +18,7 @@ from qtasks.errors import (
     TaskFailed,
     TaskNotFound,
 )
+from qtasks.plugins import RetryAnswer, TaskErrored, hookimpl
 
 from .conftest import Working
 
@@ -445,3 +446,49 @@ async def test_what_runs_at_a_stop_is_given_back_without_counting(url: str, work
         async with working(app):
             assert await task.result(timeout=5) == "done"
     await app.disconnect()
+
+
+async def test_a_slow_retry_hook_does_not_run_the_body_again(app: QueueTasks, working: Working) -> None:
+    """`max_time` is the time of the body, and a hook that outlasts it changes nothing of the outcome."""
+    runs = 0
+
+    class Slow:
+        @hookimpl
+        async def worker_task_error_retry(self, event: TaskErrored) -> RetryAnswer | None:  # noqa: ARG002
+            await asyncio.sleep(0.3)
+            return RetryAnswer(retry=False)
+
+    @app.task(max_time=0.1)
+    async def fail() -> None:
+        nonlocal runs
+        runs += 1
+        raise ValueError("no")
+
+    app.add_plugin(Slow())
+    async with working(app):
+        done = await fail.add_task(timeout=5)
+
+    assert (done.status, done.attempts, runs) == ("error", 1, 1)
+
+
+async def test_a_failing_retry_hook_has_no_say(app: QueueTasks, working: Working) -> None:
+    """The body has run: the task ends by its own retry rules, and the body is not run anew."""
+    runs = 0
+
+    class Broken:
+        @hookimpl
+        def worker_task_error_retry(self, event: TaskErrored) -> RetryAnswer | None:  # noqa: ARG002
+            raise RuntimeError("broken plugin")
+
+    @app.task
+    async def fail() -> None:
+        nonlocal runs
+        runs += 1
+        raise ValueError("no")
+
+    app.add_plugin(Broken())
+    async with working(app):
+        done = await fail.add_task(timeout=5)
+
+    assert (done.status, runs) == ("error", 1)
+    assert "ValueError" in (done.error or "")

@@ -4,39 +4,37 @@ from __future__ import annotations
 
 import signal
 
-import pytest
 from processes.place import LEASE, Place, ends, until
 
 from qtasks.status import TaskStatus
 
 
-@pytest.mark.parametrize("body", ["hold", "keep"])
-async def test_a_frozen_worker_is_fenced_and_works_on(place: Place, body: str) -> None:
+async def test_a_frozen_worker_is_fenced_and_works_on(place: Place) -> None:
     """What a stopped process did too late is discarded; afterwards it works with a fresh lease."""
     frozen = await place.worker()
     gate = place.gate()
-    task = await place.client.add_task(body, "a", gate)
-    await place.began("a")
+    tasks = [await place.client.add_task(body, body, gate) for body in ("hold", "keep")]
+    await until(lambda: len(place.lines()) == 2)
 
     frozen.send(signal.SIGSTOP)
     other = await place.worker()
-    await place.began("a", 2)
+    await until(lambda: len(place.lines()) == 4)
     (place.folder / "gate").unlink()
-    assert await task.result(5) == other.pid
-    before = await place.record(task)
+    assert [await task.result(5) for task in tasks] == [other.pid] * 2
+    before = [await place.record(task) for task in tasks]
     frozen.send(signal.SIGCONT)
-    await until(lambda: " was lost" in frozen.log)
+    await until(lambda: frozen.log.count(" was lost") == 2)
     other.send(signal.SIGTERM)
     assert await other.end() == 0
 
     assert (await place.client.add_task("nap", "b", LEASE / 2, timeout=5)).value() == frozen.pid
-    assert await place.record(task) == before
-    assert (before.status, before.losses, ends(before)) == (TaskStatus.SUCCESS, 1, ["lost"])
+    assert [await place.record(task) for task in tasks] == before
+    assert [(one.status, one.losses, ends(one)) for one in before] == [(TaskStatus.SUCCESS, 1, ["lost"])] * 2
     long = await place.client.add_task("doze", "c", 1.5 * LEASE)
     await place.began("c")
     await place.worker()
     assert await long.result(5) == frozen.pid
-    assert place.runs() == {"a": 2, "b": 1, "c": 1}
+    assert place.runs() == {"hold": 2, "keep": 2, "b": 1, "c": 1}
 
 
 async def test_a_late_outcome_counts_while_nobody_has_fetched_again(place: Place) -> None:
@@ -57,28 +55,16 @@ async def test_a_late_outcome_counts_while_nobody_has_fetched_again(place: Place
     assert place.runs() == {"a": 1}
 
 
-async def test_a_blocked_loop_stays_leased(place: Place) -> None:
-    """CASE-022: an async body that blocks for longer than the lease runs once beside an idle worker."""
-    await place.worker()
-    await place.worker()
+async def test_a_living_worker_keeps_what_it_runs(place: Place) -> None:
+    """CASE-017, CASE-022: bodies of three leases, one of which blocks the loop, run once beside idle workers."""
+    for _ in range(3):
+        await place.worker()
 
-    task = await place.client.add_task("block", "a", 2.5 * LEASE)
-    await task.result(10)
+    tasks = [await place.client.add_task(body, body, 3 * LEASE) for body in ("nap", "doze", "block")]
+    for task in tasks:
+        await task.result(15)
 
-    record = await place.record(task)
-    assert place.runs() == {"a": 1}
-    assert (record.losses, record.token.delivery, record.history) == (0, 1, ())
-
-
-@pytest.mark.parametrize("body", ["nap", "doze"])
-async def test_a_task_of_three_leases_runs_once(place: Place, body: str) -> None:
-    """CASE-017: its worker is alive, so nobody else starts it, however long it takes."""
-    await place.worker()
-    await place.worker()
-
-    task = await place.client.add_task(body, "a", 3 * LEASE)
-    await task.result(10)
-
-    record = await place.record(task)
-    assert place.runs() == {"a": 1}
-    assert (record.losses, record.token.delivery, record.history) == (0, 1, ())
+    assert place.runs() == {"nap": 1, "doze": 1, "block": 1}
+    for task in tasks:
+        record = await place.record(task)
+        assert (record.losses, record.token.delivery, record.history) == (0, 1, ())

@@ -31,7 +31,9 @@ asyncio.run(main())
 
 @contextmanager
 def _connection(place: Place) -> Iterator[sqlite3.Connection]:
-    with closing(sqlite3.connect(place.path, isolation_level=None, check_same_thread=False, timeout=20)) as one:
+    with closing(
+        sqlite3.connect(place.path, isolation_level=None, check_same_thread=False, timeout=20)
+    ) as one:
         yield one
 
 

@@ -70,6 +70,11 @@ class Books:
         """Count the runs that had not ended when the next one began, and that went on."""
         return sum(one.ended is not None and one.ended > two.began for one, two in self.repeated())
 
+    def longest_gap(self, killed: Mapping[int, float]) -> float:
+        """Return the longest time from the kill of a process to the next run of a task that it had."""
+        gaps = [two.began - killed[one.pid] for one, two in self.repeated() if one.pid in killed]
+        return max(gaps, default=0.0)
+
     def faults(self) -> Iterator[str]:
         """Yield what must not be, in words."""
         for (task, number), record in zip(self.sent.items(), self.records, strict=True):

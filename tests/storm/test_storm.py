@@ -85,3 +85,9 @@ def test_a_run_that_goes_on_beside_its_successor_is_counted() -> None:
     runs: Sequence[Run] = [replace(TWICE[0], ended=3.5), TWICE[1]]
 
     assert replace(ORDERLY, runs=runs).overlapping() == 1
+
+
+def test_the_longest_gap_begins_with_the_kill() -> None:
+    """Only runs of killed workers count, each from the kill of its own worker."""
+    assert ORDERLY.longest_gap({10: 1.5}) == 1.5
+    assert ORDERLY.longest_gap({11: 1.5}) == 0.0

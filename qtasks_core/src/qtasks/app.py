@@ -22,7 +22,7 @@ from qtasks.guards import checked_name, refuse_worker
 from qtasks.home import Home
 from qtasks.ids import as_id
 from qtasks.lifecycle import start_components, tell
-from qtasks.options import NO_OPTIONS, CallOptions
+from qtasks.options import NO_OPTIONS, CallOptions, check_timeout
 from qtasks.parts import Parts
 from qtasks.plugins.events import AppFlushed, AppPinged, AppStopping, TaskRead
 from qtasks.plugins.manager import PluginManager
@@ -237,6 +237,7 @@ class QueueTasks:
 
     async def send_one(self, call: Call, timeout: float | None) -> Task[Any]:
         """Send one call; what tasks do in `add_task`."""
+        check_timeout(timeout)
         task = (await send(self, await self._home.ready(), (call,)))[0]
         return task if timeout is None else await task.wait(timeout)
 
@@ -314,17 +315,20 @@ class QueueTasks:
         return await self._home.ready()
 
     async def disconnect(self) -> None:
-        """Let go of every connection, thread and file; a later call connects again."""
+        """Let go of every connection, thread and file; a later call connects again.
+
+        Inside `async with app`, and while the app works, it does nothing: their end does it.
+        """
         await self._home.leave()
 
     async def __aenter__(self) -> Self:
-        await self.connect()
+        await self._home.enter()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        await self.disconnect()
+        await self._home.exit()
 
     async def run(self, starter: Starter | Face[Any] | None = None) -> None:
         """Work until told to stop, inside a running loop.
@@ -334,17 +338,17 @@ class QueueTasks:
         """
         from qtasks.starter import AsyncStarter  # a producer never needs it
 
-        self.starter = (
-            AsyncStarter(worker=self.worker, broker=self.broker) if starter is None else engine_of(starter)
-        )
-        attach = getattr(self.starter, "attach", None)
-        if attach is not None:
+        if self.starter is not None:
+            raise UsageError(f"the app {self.name!r} works already; `await app.stop()` stops it")
+        chosen = AsyncStarter() if starter is None else engine_of(starter)
+        if (attach := getattr(chosen, "attach", None)) is not None:
             attach(self)
-        async with self._home.taken():
-            try:
-                await self.starter.run()
-            finally:
-                self.starter = None
+        self.starter = chosen
+        try:
+            async with self._home.taken():
+                await chosen.run()
+        finally:
+            self.starter = None
 
     def run_forever(self, starter: Starter | Face[Any] | None = None, **unknown: Any) -> None:
         """Work until told to stop: SIGTERM or SIGINT stops gracefully, a second one hurries.

@@ -71,8 +71,13 @@ def _is_statuses(value: Any) -> bool:
     return not isinstance(value, str) and len(frozenset(map(TaskStatus, value))) > 0
 
 
+def is_queue_name(value: object) -> bool:
+    """Whether every backend can carry it as the name of a queue."""
+    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
+
+
 def _is_names(value: Any) -> bool:
-    return not isinstance(value, str) and all(isinstance(n, str) and n for n in value) and len(value) > 0
+    return not isinstance(value, str) and len(value) > 0 and all(map(is_queue_name, value))
 
 
 def _flag(default: bool, doc: str) -> Setting:
@@ -96,7 +101,7 @@ def _text(default: str, doc: str) -> Setting:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "max_tasks_process": _whole(10, "Slots of one worker process.", 1, 100_000),
-    "queues": Setting(("default",), _read_names, _is_names, "names, separated by commas",
+    "queues": Setting(("default",), _read_names, _is_names, "names of at most 200 characters",
                       "Queues that a worker takes from, the first one first where priorities are equal."),
     "task_default_priority": _whole(0, "Priority of a task that names none.", 0, MOST_URGENT),
     "running_older_tasks": _flag(False, "At start, take over at once what provably dead workers left."),

@@ -8,10 +8,13 @@ whatever is acknowledged is recorded.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Final
 
 from qtasks.models import Delivery, GiveBack, Message, Outcome, Record, Settled
 from qtasks.protocols import Broker, Storage
 from qtasks.status import TaskStatus
+
+_UNDER_WAY: Final = frozenset({TaskStatus.NEW, TaskStatus.DELAYED, TaskStatus.PROCESS})
 
 
 class Dispatch:
@@ -48,9 +51,18 @@ class Dispatch:
             return await self.broker.settle(outcomes)
         answers = await self.storage.finish(outcomes)
         recorded = [o for o, a in zip(outcomes, answers, strict=True) if a is Settled.RECORDED]
-        if recorded:
-            await self.broker.settle(recorded)
+        refused = [o for o, a in zip(outcomes, answers, strict=True) if a is Settled.STALE]
+        if ended := recorded + await self._ended_otherwise(refused):
+            await self.broker.settle(ended)
         return answers
+
+    async def _ended_otherwise(self, refused: Sequence[Outcome]) -> list[Outcome]:
+        """Return how tasks have ended whose record took no outcome: the queue must let go of them too."""
+        if not refused:
+            return []
+        records = await self.storage.get([outcome.id for outcome in refused])
+        outcomes = [_as_recorded(o, r) for o, r in zip(refused, records, strict=True)]
+        return [outcome for outcome in outcomes if outcome.status not in _UNDER_WAY]
 
     async def give_back(self, returned: Sequence[GiveBack]) -> None:
         """Put deliveries back into the queue without an outcome."""
@@ -67,7 +79,7 @@ class Dispatch:
         return [message is not None for message in messages]
 
 
-def _as_recorded(delivery: Delivery, record: Record | None) -> Outcome:
+def _as_recorded(delivery: Delivery | Outcome, record: Record | None) -> Outcome:
     """Say to the broker what the storage has recorded of an earlier delivery of this attempt."""
     if record is None:
         return Outcome(delivery.id, delivery.token, TaskStatus.DEAD, 0.0, reason="its record is gone")

@@ -38,6 +38,7 @@ class Home:
         """Held in the loop while it connects or disconnects."""
         self._runtime: Runtime | None = None
         self._stack: AsyncExitStack | None = None
+        self._users = 0
 
     @property
     def loop(self) -> asyncio.AbstractEventLoop | None:
@@ -69,8 +70,23 @@ class Home:
                 self._runtime, self._stack = await self._open()
             return self._runtime
 
+    async def enter(self) -> Runtime:
+        """Connect, and stay connected until `exit` was called as often as this."""
+        runtime = await self.ready()
+        self._users += 1
+        return runtime
+
+    async def exit(self) -> None:
+        """Leave, if nobody else has entered."""
+        self._users = max(0, self._users - 1)
+        await self.leave()
+
     async def leave(self) -> None:
-        """Stop the parts; a later call connects again."""
+        """Stop the parts, unless somebody has entered or a worker has the home."""
+        if not self._users and self._claim is None:
+            await self._close()
+
+    async def _close(self) -> None:
         async with self._lock:
             stack, self._stack, self._runtime = self._stack, None, None
             if stack is not None:
@@ -86,10 +102,11 @@ class Home:
             self._claim = here
         try:
             if other is not None and other is not here:
-                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self.leave(), other))
+                await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(), other))
             yield await self.ready()
         finally:
             self._claim = None
+            await self.leave()
 
     def _move(self, loop: asyncio.AbstractEventLoop) -> None:
         with self._guard:
@@ -102,6 +119,7 @@ class Home:
             if self._loop is not loop:
                 # The loop before has ended or was left: its connections were closed with it.
                 self._loop, self._runtime, self._stack, self._lock = loop, None, None, asyncio.Lock()
+                self._users = 0
 
     def _forget_parent(self) -> None:
         if self._pid != os.getpid():
@@ -112,4 +130,4 @@ class Home:
                 None,
                 None,
             )
-            self._lock = asyncio.Lock()
+            self._lock, self._users = asyncio.Lock(), 0

@@ -10,7 +10,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 from uuid import UUID
 
-from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT
+from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_queue_name
 from qtasks.errors import ConfigError
 from qtasks.ids import as_id
 from qtasks.retry import RetryPolicy
@@ -137,7 +137,7 @@ def check_priority(value: int | None) -> None:
 
 def check_queue(value: str) -> None:
     """Raise ConfigError unless it is a name that every backend can carry."""
-    if not isinstance(value, str) or not 0 < len(value) <= LONGEST_NAME or not value.isprintable():
+    if not is_queue_name(value):
         raise ConfigError(f"a queue name is 1 … {LONGEST_NAME} printable characters, not {value!r}")
 
 
@@ -147,6 +147,14 @@ def check_seconds(name: str, value: float | None) -> None:
         return
     if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
         raise ConfigError(f"{name} must be a positive number of seconds, not {value!r}")
+
+
+def check_timeout(value: float | None) -> None:
+    """Raise ConfigError unless it is None or a number of seconds that can be waited."""
+    if value is None:
+        return
+    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+        raise ConfigError(f"timeout must be seconds, 0 or more, or None to wait without limit, not {value!r}")
 
 
 def check_delay(delay: float | None, eta: datetime | None) -> None:

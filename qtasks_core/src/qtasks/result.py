@@ -21,6 +21,7 @@ from qtasks.errors import (
     TaskNotFound,
 )
 from qtasks.models import Failure, Record, Token
+from qtasks.options import check_timeout
 from qtasks.serialization import Signature, decode_envelope, decode_failure, decode_value
 from qtasks.status import FINAL, TaskStatus
 
@@ -251,6 +252,7 @@ class Task(TaskView[R]):
             ResultTimeout: It has not ended in time. It goes on; the error carries the task.
             ResultGone: Its record has expired or was removed.
         """
+        check_timeout(timeout)
         try:
             async with asyncio.timeout(timeout):
                 record = await self._source.wait_for(self.id, until)

@@ -61,7 +61,7 @@ class AsyncStarter:
         if app is None or worker is None:
             raise UsageError("start through the app: app.run_forever(starter=…) or `await app.run(starter)`")
         if self._asked is not None:
-            raise UsageError("this starter runs already")
+            raise UsageError("this starter runs already; `request_stop()` ends it")
         self._asked, self._requests = asyncio.Event(), 0
         try:
             with stop_on_signals(self.request_stop, app.log, app.config.grace + STOP_TIME):
@@ -79,16 +79,17 @@ class AsyncStarter:
 
     async def _work(self, app: QueueTasks, worker: AsyncWorker) -> None:
         runtime = await app.connect()
+        await tell(runtime.triggers.starter_start, StarterStart, starter=self)
+        await worker.start(runtime)
         try:
-            await tell(runtime.triggers.starter_start, StarterStart, starter=self)
-            await worker.start(runtime)
             self._greet(runtime, worker)
             await self._until_asked(worker)
         finally:
-            await worker.stop(0.0 if self._requests > 1 else None)
-            await app.disconnect()
-            await tell(runtime.triggers.starter_stop, StarterStop, starter=self)
-            runtime.log.info("stopped")
+            try:
+                await worker.stop(0.0 if self._requests > 1 else None)
+            finally:
+                await tell(runtime.triggers.starter_stop, StarterStop, starter=self)
+                runtime.log.info("stopped")
 
     def _greet(self, runtime: Runtime, worker: AsyncWorker) -> None:
         app, info = self._app, worker.info

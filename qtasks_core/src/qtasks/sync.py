@@ -22,6 +22,7 @@ from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.config import QueueConfig
 from qtasks.faces import Face
 from qtasks.models import Counts
+from qtasks.options import check_timeout
 from qtasks.producer import Call
 from qtasks.result import Task as AsyncHandle
 from qtasks.result import TaskView
@@ -114,6 +115,7 @@ class SyncTask(BaseTask[P, C], Generic[P, C, R]):
     def add_task(self, *args: Any, **kwargs: Any) -> Task[R]:
         """Send the task; with `timeout`, also wait for its end."""
         timeout: float | None = kwargs.pop("timeout", None)
+        check_timeout(timeout)
         task: Task[R] = Task(call(lambda: self._app().home, self._twin.add_task, *args, **kwargs))
         return task if timeout is None else task.wait(timeout)
 
@@ -283,6 +285,7 @@ class QueueTasks:
     def add_task(self, task_name: Any, /, *args: Any, **kwargs: Any) -> Task[Any]:
         """Send a task by name, or a bound call; with `timeout`, also wait for its end."""
         timeout: float | None = kwargs.pop("timeout", None)
+        check_timeout(timeout)
         task: Task[Any] = Task(call(self._at_home, self.engine.add_task, task_name, *args, **kwargs))
         return task if timeout is None else task.wait(timeout)
 
@@ -330,13 +333,13 @@ class QueueTasks:
         return self.engine.home
 
     def __enter__(self) -> Self:
-        self.connect()
+        call(self._at_home, self.engine.__aenter__)
         return self
 
     def __exit__(
         self, kind: type[BaseException] | None, value: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self.disconnect()
+        call(self._at_home, self.engine.__aexit__, None, None, None)
 
 
 def _decorated(

@@ -84,8 +84,9 @@ class AsyncWorker:
             BackendError: The backend cannot be reached.
         """
         if self._parts is not None:
-            raise UsageError("this worker works already")
-        assert isinstance(setup, Runtime)
+            raise UsageError("this worker works already; `await worker.stop()` stops it")
+        if not isinstance(setup, Runtime):
+            raise UsageError("a worker is started by its app: app.run_forever() or `await app.run()`")
         if setup.config.delete_finished_tasks:
             await setup.dispatch.storage.delete_finished()
         parts = self._parts = await self._assemble(setup)
@@ -108,10 +109,16 @@ class AsyncWorker:
         parts = self._parts
         if parts is None:
             return
-        await parts.fetcher.close()
-        await self._drain(parts, parts.runtime.config.grace if grace is None else grace)
-        await self._close(parts)
-        self._parts = None
+        try:
+            await parts.fetcher.close()
+            await self._drain(parts, parts.runtime.config.grace if grace is None else grace)
+            await self._close(parts)
+        finally:
+            # Also where this call is cancelled: a lease that nobody works on must end.
+            parts.heartbeat.end()
+            for task in parts.tasks:
+                task.cancel()
+            self._parts = None
         if (hook := parts.runtime.triggers.worker_stop) is not None:
             await hook(WorkerStop(worker=self))
 

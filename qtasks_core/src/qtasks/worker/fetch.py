@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from qtasks.errors import BackendError
+from qtasks.errors import BackendError, BackendMismatch, UsageError
 from qtasks.models import Delivery, GiveBack, GiveBackReason, WorkerInfo
 from qtasks.protocols import Consumer
 from qtasks.runtime import Runtime
@@ -49,7 +49,11 @@ class Fetcher:
                 continue
             try:
                 batch = await self._consumer.fetch(free)
+                if not batch and not self._closing:
+                    raise UsageError("the broker was stopped under its worker; stop the app instead")
                 await self._take(batch)
+            except BackendMismatch:
+                raise  # a file that was replaced does not come back: the next process finds the new one
             except BackendError as exc:
                 self._runtime.log.warning("cannot fetch: %s", exc)
                 await backoff.sleep()

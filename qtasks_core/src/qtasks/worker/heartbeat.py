@@ -49,9 +49,13 @@ class Heartbeat:
         """Begin to renew."""
         self._thread.start()
 
+    def end(self) -> None:
+        """Let the thread end, without waiting for it."""
+        self._stopping.set()
+
     def stop(self) -> None:
         """End the thread and close its connection; waits for a renewal under way, at most one lease."""
-        self._stopping.set()
+        self.end()
         self._thread.join(self._lease)
 
     def _run(self) -> None:

@@ -145,10 +145,12 @@ class Runner:
     async def _attempt(self, run: Run, task: TaskDefinition, envelope: Envelope) -> Outcome | GiveBack:
         try:
             value = await self._call(run, task, envelope)
+            _disarm(run)
             if run.cause is Cause.TIMEOUT:
                 raise _timed_out(task, envelope)  # noqa: TRY301 - a body that swallowed its interruption
             return outcomes.success(self._runtime, task, run.delivery, run.started_at or 0.0, value)
         except BaseException as exc:
+            _disarm(run)
             if run.cause is Cause.LOST or run.cause is Cause.STOPPED:
                 raise
             error = exc.error if isinstance(exc, StoppedIterationError) else exc
@@ -215,14 +217,27 @@ class Runner:
         if envelope.retry is not None:
             policy = replace(policy, retries=envelope.retry)
         delay = outcomes.retry_delay(policy, delivery, error)
-        if (hook := runtime.triggers.worker_task_error_retry) is not None:
-            answer = await hook(self._error_event(run, task, error))
-            if answer is not None:
-                delay = answer.delay if answer.retry else None
+        if runtime.triggers.worker_task_error_retry is not None:
+            delay = await self._asked_for_retry(run, task, error, delay)
         if delay is not None:
             return outcomes.retry(runtime, delivery, run.started_at, error, delay)
         runtime.log.warning("task %s (%s) failed: %s", task.name, delivery.id, type(error).__name__)
         return outcomes.failure(runtime, task, delivery, run.started_at, error)
+
+    async def _asked_for_retry(
+        self, run: Run, task: TaskDefinition, error: BaseException, delay: float | None
+    ) -> float | None:
+        """Return the delay that plugins want. One that fails has no say: the body is not run anew for it."""
+        hook = self._runtime.triggers.worker_task_error_retry
+        assert hook is not None
+        try:
+            answer = await hook(self._error_event(run, task, error))
+        except PluginError:
+            self._runtime.log.exception("%s keeps its own retry rules", run.delivery.id)
+            return delay
+        if answer is None:
+            return delay
+        return answer.delay if answer.retry else None
 
     def _error_event(self, run: Run, task: TaskDefinition, error: BaseException) -> TaskErrored:
         return TaskErrored(
@@ -237,7 +252,10 @@ class Runner:
 
     def _interrupt(self, run: Run, cause: Cause) -> None:
         """Cancel an async body, raise in the thread of another, and give up one that does not end."""
-        if run.left or run.cause is not None:
+        if run.left or run.cause not in {None, Cause.LOST}:
+            return
+        if run.cause is Cause.LOST:
+            self._overdue(run, cause)
             return
         run.cause = cause
         if run.job is not None and not run.job.future.done():
@@ -247,6 +265,13 @@ class Runner:
             run.task.cancel()
         if cause is Cause.TIMEOUT:
             run.timer = self._loop.call_later(ABANDON_AFTER, self._abandon, run)
+
+    def _overdue(self, run: Run, cause: Cause) -> None:
+        """End a body whose lease is lost already: nothing is recorded, only its slot comes back."""
+        if run.job is None or cause is Cause.LOST:
+            return
+        run.job.interrupt(TimeoutError)
+        run.timer = self._loop.call_later(ABANDON_AFTER, self._leave, run, None)
 
     def _abandon(self, run: Run) -> None:
         """Record the time-out of a body that goes on all the same, and fill its slot anew."""
@@ -291,6 +316,12 @@ class Runner:
                 self._held.drop((run.delivery,))
             else:
                 self._settler.give_back(end)
+
+
+def _disarm(run: Run) -> None:
+    """The body has ended: its time is not up any more, however long hooks take."""
+    if run.timer is not None:
+        run.timer.cancel()
 
 
 def _let_go(run: Run) -> None:

@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from qtasks.errors import BackendError
+from qtasks.errors import BackendError, BackendMismatch
 from qtasks.models import GiveBack, Outcome, Settled
 from qtasks.plugins.events import ExecuteAfter
 from qtasks.protocols import Worker
@@ -75,6 +75,8 @@ class Settler:
             self._news.clear()
             try:
                 await self._flush()
+            except BackendMismatch:
+                raise  # a file that was replaced does not come back
             except BackendError as exc:
                 self._runtime.log.warning("%d outcomes wait to be recorded: %s", len(self._outcomes), exc)
                 self._news.set()
@@ -87,7 +89,7 @@ class Settler:
             returned, self._returned = self._returned, []
             try:
                 await self._runtime.dispatch.give_back(returned)
-            except BackendError:
+            except BaseException:
                 self._returned = returned + self._returned
                 raise
             self._held.drop(returned)
@@ -130,6 +132,6 @@ class Settler:
             if answer is Settled.STALE:
                 self.stale += 1
                 self._runtime.log.warning(
-                    "discarded the outcome of %s: its lease was lost and a younger delivery is known",
+                    "discarded the outcome of %s: a younger delivery is known, or its record is gone",
                     outcome.id,
                 )

@@ -20,7 +20,7 @@ Work = Callable[[], Any]
 class Job:
     """One call in a thread: a future for its end, and the way to interrupt it."""
 
-    __slots__ = ("_ident", "_lock", "_work", "future")
+    __slots__ = ("_ident", "_interrupted", "_lock", "_work", "future")
 
     def __init__(self, work: Work) -> None:
         self.future: asyncio.Future[tuple[Any, BaseException | None]] = (
@@ -28,6 +28,8 @@ class Job:
         )
         self._work = work
         self._ident: int | None = None
+        self._interrupted: type[BaseException] | None = None
+        """Set where the interruption came before a thread had begun."""
         self._lock = threading.Lock()
 
     def run(self) -> None:
@@ -39,6 +41,8 @@ class Job:
 
     def _attempt(self) -> tuple[Any, BaseException | None]:
         with self._lock:
+            if self._interrupted is not None:
+                return None, self._interrupted()
             self._ident = threading.get_ident()
         try:
             return self._work(), None
@@ -49,8 +53,12 @@ class Job:
                 self._ident = None
 
     def interrupt(self, kind: type[BaseException]) -> None:
-        """Raise an exception in the thread at its next bytecode; a call into C is not interrupted."""
+        """Raise an exception in the thread at its next bytecode; a call into C is not interrupted.
+
+        Work that has not begun yet does not begin any more.
+        """
         with self._lock:
+            self._interrupted = kind
             if self._ident is not None:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(self._ident), ctypes.py_object(kind)
