@@ -57,9 +57,7 @@ async def test_due_tasks_go_to_whoever_is_free(place: Place) -> None:
     assert min(line.at for line in place.lines() if line.key != "now") >= due - BARELY
 
 
-async def test_delayed_tasks_are_never_early_and_hardly_late(
-    place: Place, record_property: pytest.RecordProperty
-) -> None:
+async def test_delayed_tasks_are_never_early_and_hardly_late(place: Place) -> None:
     """Contract 7: twenty tasks on an idle system; the lateness is reported, and never as much as a second."""
     await place.worker()
     tasks = [await place.delayed(0.3 + n * 0.05, "nap", f"{n}", 0.0) for n in range(20)]
@@ -73,6 +71,5 @@ async def test_delayed_tasks_are_never_early_and_hardly_late(
         due = clocks.monotonic(task.due.timestamp() if task.due else 0.0)
         late.append(run.at - due)
     print(f"lateness: {[round(one * 1000, 1) for one in sorted(late)]} ms")
-    record_property("lateness_ms", max(late) * 1000)
     assert min(late) >= -BARELY
     assert max(late) <= 1.0

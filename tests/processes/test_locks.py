@@ -38,7 +38,7 @@ def _connection(place: Place) -> Iterator[sqlite3.Connection]:
 
 
 async def test_everything_survives_a_locked_file(place: Place) -> None:
-    """CASE-131: two producers, two workers, and a third party that locks the file three times for a second."""
+    """CASE-131: two producers, two workers, and somebody who locks the file three times for a second."""
     workers = [await place.worker("--lease", 10) for _ in range(2)]
     names = ("left", "right")
     producers = [place.run([sys.executable, "-c", PRODUCER, place.url, name]) for name in names]

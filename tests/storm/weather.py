@@ -36,7 +36,7 @@ class Plan:
     """Seconds between two kills, on average."""
     deadline: float
     strict: bool
-    """Whether a takeover that is late, or beside a living worker, is a fault: a busy machine may cause both."""
+    """Whether a takeover that is late, or beside a living worker, is a fault: busy machines cause both."""
 
 
 FULL = Plan(

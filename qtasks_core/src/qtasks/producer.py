@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
+
+import msgspec
 
 from qtasks.errors import BackendError
 from qtasks.ids import new_id
@@ -23,8 +24,7 @@ if TYPE_CHECKING:
 _NOTHING: Mapping[str, Any] = {}
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(msgspec.Struct, frozen=True):
     """A task with its arguments, not sent yet: what `task.bind(…)` makes."""
 
     task_name: str
@@ -33,7 +33,7 @@ class Call:
     options: CallOptions = NO_OPTIONS
     definition: TaskDefinition | None = None
     """None where the producer does not know the task."""
-    headers: Mapping[str, Any] = field(default_factory=dict)
+    headers: Mapping[str, Any] = {}
     """What plugins added to the message."""
 
 

@@ -29,10 +29,8 @@ CALL_KEYWORDS = frozenset({"timeout", "priority"})
 """Keywords of `add_task` that are options and never arguments of the task."""
 
 
-class BoundCall(Call, Generic[R]):
+class BoundCall(Call, Generic[R], frozen=True):
     """A call whose result type is known to type checkers."""
-
-    __slots__ = ()
 
 
 class BaseTask(Generic[P, C]):

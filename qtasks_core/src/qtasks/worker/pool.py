@@ -30,7 +30,7 @@ HEALTHY_AFTER: Final = 10.0
 """Seconds of life after which the pause before a restart begins small again."""
 
 SETTLING: Final = 6.0
-"""Seconds that a child has after its grace, before it is killed: somewhat more than a worker needs to stop."""
+"""Seconds that a child has after its grace, before it is killed: a worker needs somewhat less to stop."""
 
 ONE_SIGNAL: Final = 0.5
 """Seconds within which repeated signals are one: a wrapper and the terminal often send the same."""
