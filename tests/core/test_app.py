@@ -201,7 +201,7 @@ async def test_a_second_running_loop_is_refused(app: QueueTasks) -> None:
     await app.connect()
 
     def elsewhere() -> None:
-        asyncio.run(app.counts())  # type: ignore[arg-type]
+        asyncio.run(app.counts())
 
     with pytest.raises(UsageError, match="another running loop"):
         await asyncio.to_thread(elsewhere)

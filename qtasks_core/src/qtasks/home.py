@@ -93,8 +93,11 @@ class Home:
                 await stack.aclose()
 
     @asynccontextmanager
-    async def taken(self) -> AsyncIterator[Runtime]:
-        """Make the running loop the home, whoever has it, until the end of the context."""
+    async def taken(self) -> AsyncIterator[None]:
+        """Make the running loop the home, whoever has it, until the end of the context.
+
+        It is connected at the first call of `ready`.
+        """
         here = asyncio.get_running_loop()
         with self._guard:
             other = self.loop
@@ -103,7 +106,7 @@ class Home:
         try:
             if other is not None and other is not here:
                 await asyncio.wrap_future(asyncio.run_coroutine_threadsafe(self._close(), other))
-            yield await self.ready()
+            yield
         finally:
             self._claim = None
             await self.leave()

@@ -1,5 +1,7 @@
 """Workers: what fetches tasks, runs them and settles their outcomes."""
 
+from typing import Any
+
 from qtasks.faces import Face, engine_of
 from qtasks.protocols import Broker
 from qtasks.worker.engine import AsyncWorker
@@ -8,7 +10,7 @@ from qtasks.worker.engine import AsyncWorker
 class SyncThreadWorker(Face[AsyncWorker]):
     """A worker for a blocking app: `def` tasks run in threads, async tasks on its loop."""
 
-    def __init__(self, name: str | None = None, broker: Broker | Face[Broker] | None = None) -> None:
+    def __init__(self, name: str | None = None, broker: Broker | Face[Any] | None = None) -> None:
         super().__init__(AsyncWorker(name, engine_of(broker)))
 
 
