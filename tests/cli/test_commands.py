@@ -107,7 +107,7 @@ HAND_BUILT = (
         (("-A", "nowhere:app", "run"), "there is no module 'nowhere'"),
         (("-A", "broken", "run"), "ModuleNotFoundError: No module named 'not_installed'"),
         (("-A", "shop:app", "run", "--concurrency", "0"), "'--concurrency'"),
-        (("-A", "shop:app", "run", "--queues", ","), "queues must be names, separated by commas"),
+        (("-A", "shop:app", "run", "--queues", ","), "queues must be names of at most 200 characters"),
         (("-A", "shop:app", "run", "--grace", "nan"), "grace must be seconds"),
         (("-A", "shop:app", "run", "--processes", "2"), "memory:// lives inside one process: leave out"),
         (("-A", "hand:app", "run", "--url", "memory://"), "cannot replace a broker"),
