@@ -101,7 +101,8 @@ def _text(default: str, doc: str) -> Setting:
 
 SETTINGS: Final[Mapping[str, Setting]] = {
     "max_tasks_process": _whole(10, "Slots of one worker process.", 1, 100_000),
-    "queues": Setting(("default",), _read_names, _is_names, "names of at most 200 characters, separated by commas",
+    "queues": Setting(("default",), _read_names, _is_names,
+                      "names of at most 200 characters, separated by commas",
                       "Queues that a worker takes from, the first one first where priorities are equal."),
     "task_default_priority": _whole(0, "Priority of a task that names none.", 0, MOST_URGENT),
     "running_older_tasks": _flag(False, "At start, take over at once what provably dead workers left."),
