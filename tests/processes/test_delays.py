@@ -24,7 +24,7 @@ class Clocks:
 
 @pytest.mark.parametrize("with_worker", [True, False])
 async def test_a_delayed_task_survives_the_death_of_every_worker(place: Place, with_worker: bool) -> None:
-    """CASE-003: killed before the moment, or nobody there at all: one run, on time."""
+    """Killed before the moment, or nobody there at all: one run, on time."""
     doomed = await place.worker() if with_worker else None
     task = await place.delayed(1.5, "nap", "a", 0.0)
     due = Clocks().monotonic((await place.record(task)).due or 0.0)
@@ -41,7 +41,7 @@ async def test_a_delayed_task_survives_the_death_of_every_worker(place: Place, w
 
 
 async def test_due_tasks_go_to_whoever_is_free(place: Place) -> None:
-    """CASE-107: a worker that came after they were sent does half of what is due."""
+    """A worker that came after they were sent does half of what is due."""
     first = await place.worker("--concurrency", 1)
     tasks = [await place.delayed(2.0, "nap", f"{n}", 0.3) for n in range(10)]
     due = Clocks().monotonic((await place.record(tasks[0])).due or 0.0)

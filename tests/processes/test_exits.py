@@ -1,4 +1,4 @@
-"""CASE-132: a program that has used an app ends by itself."""
+"""A program that has used an app ends by itself."""
 
 from __future__ import annotations
 

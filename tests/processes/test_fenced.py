@@ -57,7 +57,7 @@ async def test_a_late_outcome_counts_while_nobody_has_fetched_again(place: Place
 
 
 async def test_a_living_worker_keeps_what_it_runs(place: Place) -> None:
-    """CASE-017, CASE-022: bodies of three leases, one of which blocks its loop, run once."""
+    """Bodies of three leases, one of which blocks its loop, run once."""
     for _ in range(3):
         await place.worker()
 

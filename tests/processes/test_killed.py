@@ -38,7 +38,7 @@ async def test_an_idle_worker_takes_over_within_the_lease(place: Place) -> None:
 
 
 async def test_a_worker_that_starts_later_takes_over(place: Place) -> None:
-    """CASE-001, CASE-004: nobody was there when the lease ended; the next worker finds the task."""
+    """Nobody was there when the lease ended; the next worker finds the task."""
     only = await place.worker()
     gate = place.gate()
     task = await place.client.add_task("keep", "a", gate)
@@ -80,7 +80,7 @@ async def test_older_tasks_are_taken_over_at_once(place: Place) -> None:
 
 
 async def test_a_worker_lost_in_the_last_delivery_leaves_it_dead(place: Place) -> None:
-    """CASE-008: after two deaths it is dead with the reason; who waits learns it; the queue goes on."""
+    """After two deaths it is dead with the reason; who waits learns it; the queue goes on."""
     await place.works(place.start("--processes", 1, QTASKS_MAX_DELIVERIES=2))
     task = await place.client.add_task("poison", "a")
 
@@ -93,7 +93,7 @@ async def test_a_worker_lost_in_the_last_delivery_leaves_it_dead(place: Place) -
 
 
 async def test_poison_does_not_take_the_innocent_with_it(place: Place) -> None:
-    """CASE-068: a task that kills each of three workers ends dead; 20 others in its queue succeed."""
+    """A task that kills each of three workers ends dead; 20 others in its queue succeed."""
     await place.works(place.start("--processes", 3), 3)
     guilty = await place.client.add_task("poison", "poison")
     innocent = [await place.client.add_task("count", f"innocent-{n}") for n in range(20)]
@@ -107,7 +107,7 @@ async def test_poison_does_not_take_the_innocent_with_it(place: Place) -> None:
 
 
 async def test_poison_sent_together_with_the_innocent(place: Place) -> None:
-    """CASE-068: so too where one worker fetches poison and innocent tasks together, each time anew."""
+    """So too where one worker fetches poison and innocent tasks together, each time anew."""
     sent = await place.client.add_tasks([poison.bind("poison"), *(count.bind(f"i-{n}") for n in range(20))])
     place.start("--processes", 3, QTASKS_MAX_DELIVERIES=3)
 

@@ -38,7 +38,7 @@ def _connection(place: Place) -> Iterator[sqlite3.Connection]:
 
 
 async def test_everything_survives_a_locked_file(place: Place) -> None:
-    """CASE-131: two producers, two workers, and somebody who locks the file three times for a second."""
+    """Two producers, two workers, and somebody who locks the file three times for a second."""
     workers = [await place.worker("--lease", 10) for _ in range(2)]
     names = ("left", "right")
     producers = [place.run([sys.executable, "-c", PRODUCER, place.url, name]) for name in names]
@@ -63,7 +63,7 @@ async def test_everything_survives_a_locked_file(place: Place) -> None:
 
 
 async def test_a_reader_that_stays_hinders_nobody(place: Place) -> None:
-    """CASE-136: an open read transaction pins the log of the file; tasks go on, and a stop is in time."""
+    """An open read transaction pins the log of the file; tasks go on, and a stop is in time."""
     worker = await place.worker("--grace", 1)
     await place.client.add_task("count", "before", timeout=5)
     with _connection(place) as reader:

@@ -30,7 +30,7 @@ async def test_state_and_result_appear_together(place: Place) -> None:
 
 
 async def test_no_result_comes_before_its_waiter(place: Place) -> None:
-    """CASE-089: sent and waited for, again and again: each wait is pushed, none needs its own re-read."""
+    """Sent and waited for, again and again: each wait is pushed, none needs its own re-read."""
     await place.worker()
     assert place.client.config.result_time_interval == LONG
 

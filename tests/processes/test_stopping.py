@@ -28,7 +28,7 @@ async def _sent(place: Place, body: str, keys: list[str], value: object) -> list
 
 
 async def test_short_tasks_finish_and_queued_ones_are_untouched(place: Place) -> None:
-    """CASE-110 (a): what runs may finish; what waits stays as it is; the worker ends with 0."""
+    """(a): what runs may finish; what waits stays as it is; the worker ends with 0."""
     worker = await place.worker("--concurrency", 4, "--grace", 10)
     running = [*await _sent(place, "nap", ["a", "b"], 0.8), *await _sent(place, "doze", ["c", "d"], 0.8)]
     queued = await _sent(place, "nap", [f"q{n}" for n in range(20)], 0.0)
@@ -47,7 +47,7 @@ async def test_short_tasks_finish_and_queued_ones_are_untouched(place: Place) ->
 
 
 async def test_long_tasks_go_back_after_the_grace(place: Place) -> None:
-    """CASE-110 (b): async and sync bodies go back without being counted, and run on the next worker."""
+    """(b): async and sync bodies go back without being counted, and run on the next worker."""
     gate = place.gate()
     worker = await place.worker("--concurrency", 4, "--grace", 0.5)
     tasks = [*await _sent(place, "hold", ["a", "b"], gate), *await _sent(place, "keep", ["c", "d"], gate)]
@@ -89,7 +89,7 @@ async def test_nothing_is_left_behind_by_a_stop_in_full_flight(place: Place) -> 
 
 
 async def test_deploys_do_not_use_up_the_budget_of_retries(place: Place) -> None:
-    """CASE-066: a task with two retries that five deploys interrupt succeeds in its first attempt."""
+    """A task with two retries that five deploys interrupt succeeds in its first attempt."""
     gate = place.gate()
     task = await place.client.add_task("hold", "a", gate)
     for deploy in range(5):
@@ -110,7 +110,7 @@ async def test_deploys_do_not_use_up_the_budget_of_retries(place: Place) -> None
     "bodies", [("cling", "clutch"), ("delegate", "leave_behind"), ("freeze",)], ids=" ".join
 )
 async def test_a_stubborn_body_does_not_keep_the_process(place: Place, bodies: tuple[str, ...]) -> None:
-    """CASE-113: past the grace the process is gone, whatever the body does; another worker runs it once."""
+    """Past the grace the process is gone, whatever the body does; another worker runs it once."""
     gate = place.gate()
     worker = await place.worker("--grace", 0.3)
     tasks = [await place.client.add_task(body, body, gate) for body in bodies]
@@ -136,7 +136,7 @@ def _twice(process: Process) -> None:
 
 
 async def test_the_same_signal_twice_is_one(place: Place) -> None:
-    """CASE-111: two SIGINT one millisecond apart stop each of six workers gracefully."""
+    """Two SIGINT one millisecond apart stop each of six workers gracefully."""
     gate = place.gate()
     workers = [place.start("--grace", 5, "--concurrency", 1) for _ in range(6)]
     for worker in workers:
@@ -190,7 +190,7 @@ async def test_the_third_signal_quits(place: Place) -> None:
 
 
 async def test_a_storm_of_signals_is_survived(place: Place) -> None:
-    """CASE-111: SIGTERM every few milliseconds until the end: no traceback, and nothing is lost."""
+    """SIGTERM every few milliseconds until the end: no traceback, and nothing is lost."""
     worker = await place.worker("--grace", 0.2)
     task = await place.client.add_task("hold", "a", place.gate())
     await place.began("a")
@@ -208,7 +208,7 @@ async def test_a_storm_of_signals_is_survived(place: Place) -> None:
 
 
 async def test_ctrl_c_to_the_process_group(place: Place) -> None:
-    """CASE-111: Ctrl+C stops a supervisor with two workers gracefully; no process is left."""
+    """Ctrl+C stops a supervisor with two workers gracefully; no process is left."""
     pool = await place.works(place.start("--processes", 2, "--grace", 5), 2)
     tasks = await _sent(place, "nap", ["a", "b"], 0.5)
     await until(lambda: len(place.lines()) == 2)
@@ -221,7 +221,7 @@ async def test_ctrl_c_to_the_process_group(place: Place) -> None:
 
 
 async def test_signals_during_the_start(place: Place) -> None:
-    """CASE-115: 20 times SIGTERM at a random moment of the start of four processes: nothing is left."""
+    """20 times SIGTERM at a random moment of the start of four processes: nothing is left."""
     chance = random.Random(115)
     for _ in range(20):
         pool = place.start("--processes", 4)

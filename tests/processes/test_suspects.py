@@ -27,7 +27,7 @@ def test_one_suspect_is_kept_and_the_others_go_back() -> None:
 
     (returned,) = watch.surplus(batch, 1.0)
 
-    assert (returned.id, returned.token, returned.reason) == ("c", Token(1, 1, 5), GiveBackReason.STOPPED)
+    assert (returned.id, returned.token, returned.reason) == ("c", Token(1, 1, 5), GiveBackReason.APART)
 
 
 def test_the_next_suspect_has_its_turn_when_the_first_is_out_of_hand() -> None:

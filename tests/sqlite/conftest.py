@@ -51,8 +51,13 @@ def script(tmp_path: Path) -> Iterator[Script]:
     """Run Python code in another process, which is killed if it outlives the test."""
     running: list[subprocess.Popen[str]] = []
 
-    def run(code: str, *arguments: Any, options: tuple[str, ...] = ("-W", "error")) -> subprocess.Popen[str]:
-        command = [sys.executable, *options, "-c", code, *map(str, arguments)]
+    def run(
+        code: str,
+        *arguments: Any,
+        options: tuple[str, ...] = ("-W", "error"),
+        before: tuple[str, ...] = (),
+    ) -> subprocess.Popen[str]:
+        command = [*before, sys.executable, *options, "-c", code, *map(str, arguments)]
         environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
         process = subprocess.Popen(
             command,

@@ -15,6 +15,7 @@ import pytest
 
 from qtasks.clock import SYSTEM_CLOCK
 from qtasks.errors import BackendMismatch, BackendRefused, BackendUnavailable
+from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance import World
 from qtasks.testing.setup import TestSetup
 from qtasks_sqlite import AsyncSQLiteBroker, _session
@@ -305,3 +306,91 @@ async def test_file_that_is_replaced_while_open_is_noticed(world: World, path: P
 
     with pytest.raises(BackendMismatch, match="replaced"):
         await process.publish(world.message())
+
+
+async def test_stop_waits_a_little_for_what_was_asked(world: World, path: Path, ask: Ask) -> None:
+    """A call that waits for a lock when the stop begins is done when the lock is free within seconds."""
+    process = await world.process()
+    with locked(path) as other:
+        call = asyncio.ensure_future(process.publish(world.message()))
+        await asyncio.sleep(0)
+        stop = asyncio.ensure_future(process.stop())
+        done, _ = await asyncio.wait({stop}, timeout=0.5)
+        assert not done
+        other.execute("COMMIT")
+        await call
+        await stop
+
+    assert ask("SELECT count(*) FROM task") == [(1,)]
+
+
+async def test_call_after_a_stop_says_what_to_do(world: World) -> None:
+    """A call that comes after the file was closed was not done, and the text says how to do it."""
+    process = await world.process()
+    broker = process.broker
+    assert isinstance(broker, AsyncSQLiteBroker)
+    database = broker._link.database
+    database.cancel()
+    async with asyncio.timeout(5):
+        while not database.closed.is_set():
+            await asyncio.sleep(0.01)
+
+    with pytest.raises(BackendUnavailable, match="start the app again"):
+        await process.publish(world.message())
+    with pytest.raises(BackendUnavailable, match="start the app again"):
+        await process.storage.wait(world.message().id, FINAL)
+
+
+async def test_damaged_history_harms_nothing_else(world: World, ask: Ask) -> None:
+    """A history that cannot be read begins anew: the task goes on, is recovered, and has its outcome."""
+    process = await world.process()
+    message = world.message()
+    await process.publish(message)
+    worker = await process.worker()
+    await worker.fetch_one()
+    ask("UPDATE task SET history = '[[1,'")
+    assert (await process.record(message.id)).history == ()
+    await world.pass_time(world.lease + 1)
+
+    again = await worker.fetch_one()
+    ask("UPDATE task SET history = 'odd'")
+    assert worker.renew(again) == []
+    await process.finish(again, TaskStatus.RETRY)
+    await process.finish(await worker.fetch_one(), result=b"good")
+
+    record = await process.storage.wait(message.id, FINAL)
+    assert record is not None
+    assert (record.result, [event.end for event in record.history]) == (b"good", ["retry"])
+
+
+async def test_damaged_record_fails_its_waiters_alone(world: World, ask: Ask) -> None:
+    """Who waits for a record with a status that nobody knows is told so; others get their answer."""
+    process = await world.process()
+    bad, *good = world.messages(20)
+    await process.publish(bad, *good)
+    ask("UPDATE task SET status = 'odd', turn = NULL WHERE id = ?", bad.id)
+    waiting = [asyncio.ensure_future(process.storage.wait(m.id, FINAL)) for m in (bad, *good)]
+
+    with pytest.raises(BackendMismatch, match="upgrade"):
+        await world.soon(waiting[0])
+
+    for delivery in await (await process.worker()).fetch_number(19):
+        await process.finish(delivery)
+    assert all(await world.soon(asyncio.gather(*waiting[1:])))
+
+
+async def test_damaged_information_on_a_worker_proves_nothing(world: World, ask: Ask) -> None:
+    """A holder that cannot be read keeps its lease, and the list of workers leaves it out."""
+    process = await world.process()
+    await process.publish(world.message())
+    worker = await process.worker()
+    delivery = await worker.fetch_one()
+    await process.storage.global_config.announce(worker.info, 60)
+    ask("UPDATE holder SET info = '{'")
+    ask("UPDATE registry SET info = '{'")
+
+    other = await process.worker(take_over=True)
+
+    assert await other.ready_now() == []
+    assert worker.renew(delivery) == []
+    assert list(await process.storage.global_config.workers()) == []

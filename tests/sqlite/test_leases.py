@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
+import subprocess
 from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import msgspec
@@ -216,3 +220,126 @@ async def test_history_keeps_the_last_hundred_lines(world: World) -> None:
     record = await process.record(message.id)
 
     assert [event.token.delivery for event in record.history] == list(range(6, 106))
+
+
+async def test_claim_that_waited_gives_a_whole_lease(world: World, path: Path, ask: Ask) -> None:
+    """The lease counts from the moment when the claim has the lock, however long it has waited."""
+    process = await world.process()
+    worker = await process.worker()
+    await process.publish(world.message())
+    await world.pass_time(1)
+    with closing(sqlite3.connect(path, isolation_level=None)) as other:
+        other.execute("BEGIN IMMEDIATE")
+        fetch = asyncio.ensure_future(worker.consumer.fetch(1))
+        done, _ = await asyncio.wait({fetch}, timeout=0.2)
+        assert not done
+        await world.pass_time(world.lease * 0.5)
+        other.execute("COMMIT")
+        assert len(await fetch) == 1
+
+    ((until,),) = ask("SELECT until FROM holder")
+    assert until == pytest.approx(world.clock.boot() + world.lease, abs=1)
+
+
+async def test_lease_is_never_shortened(world: World, ask: Ask) -> None:
+    """Whoever of claim and keeper comes late does not take back what the other one has given."""
+    process = await world.process()
+    await process.publish(*world.messages(2))
+    worker = await process.worker()
+    delivery = await worker.fetch_one()
+    keeper = process.broker.keeper(worker.info)
+    keeper.renew([(delivery.id, delivery.token)])
+    await world.pass_time(1)
+    ask("UPDATE holder SET renewed = renewed + 9, until = until + 9")
+    before = ask("SELECT renewed, until FROM holder")
+
+    keeper.renew([(delivery.id, delivery.token)])
+    assert ask("SELECT renewed, until FROM holder") == before
+    # The register of a worker that is known, which every claim does that prolongs a lease.
+    await process.worker(info=worker.info)
+    assert ask("SELECT renewed, until FROM holder") == before
+    keeper.close()
+
+
+async def test_recovery_that_waited_spares_the_living(world: World, path: Path, ask: Ask) -> None:
+    """A lease that was renewed after somebody has looked, and before he acts, has not ended."""
+    process = await world.process()
+    await process.publish(world.message())
+    alive, other = await process.worker(), await process.worker()
+    await alive.fetch_one()
+    ask("INSERT INTO holder (app, worker, clock, renewed, until, info) VALUES ('kit', 'dead', '', 0, 1, '')")
+    with closing(sqlite3.connect(path, isolation_level=None)) as lock:
+        lock.execute("BEGIN IMMEDIATE")
+        fetch = asyncio.ensure_future(other.consumer.fetch(1))
+        done, _ = await asyncio.wait({fetch}, timeout=0.2)
+        assert not done
+        await world.pass_time(5)
+        boot = world.clock.boot()
+        renewal = "UPDATE holder SET renewed = ?, until = ? WHERE worker = ?"
+        lock.execute(renewal, (boot, boot + world.lease, alive.info.id))
+        lock.execute("COMMIT")
+    async with asyncio.timeout(world.patience):
+        while ask("SELECT * FROM holder WHERE worker = 'dead'"):
+            await asyncio.sleep(0.01)
+
+    assert ask("SELECT count(*) FROM holder WHERE worker = ?", alive.info.id) == [(1,)]
+    assert ask("SELECT losses FROM task") == [(0,)]
+    await other.consumer.close()
+    await fetch
+
+
+NAMESPACE = """
+import asyncio, sys
+import msgspec
+from qtasks.clock import SYSTEM_CLOCK
+from qtasks.models import WorkerInfo
+from qtasks.testing.conformance import World
+from qtasks.worker.identity import is_gone
+from qtasks_sqlite import AsyncSQLiteBroker
+
+async def main() -> None:
+    async def make() -> AsyncSQLiteBroker:
+        return AsyncSQLiteBroker(sys.argv[1])
+    world = World(make, takes_clock=False)
+    process = await world.process("kit", lease=30.0)
+    worker = await process.worker()
+    assert await worker.ready_now() == []
+    print(SYSTEM_CLOCK.boot(), is_gone(msgspec.json.decode(sys.argv[2], type=WorkerInfo)))
+    await world.close()
+
+asyncio.run(main())
+"""
+
+
+def _in_a_time_namespace() -> tuple[str, ...]:
+    """Return what runs a command in a time namespace whose boot clock is far ahead."""
+    command = ("unshare", "--time", "--boottime", "1000000", "--")
+    try:
+        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=10)
+    except (OSError, subprocess.SubprocessError):
+        pytest.skip("this system has no time namespaces, or does not give them to this user")
+    return command
+
+
+async def test_time_namespace_does_not_matter(url: str, script: Any, ask: Ask) -> None:
+    """A worker in a container with a clock of its own takes from nobody, and its lease ends as all do."""
+    command = _in_a_time_namespace()
+    world = World(lambda: asyncio.sleep(0, AsyncSQLiteBroker(url)), takes_clock=False)
+    process = await world.process("kit", lease=30.0)
+    await process.publish(world.message())
+    worker = await process.worker()
+    delivery = await worker.fetch_one()
+    info = msgspec.json.encode(worker.info).decode()
+
+    there = script(NAMESPACE, url, info, before=command)
+    out, err = await asyncio.to_thread(there.communicate, timeout=30)
+
+    assert err == ""
+    boot, is_gone = out.split()
+    assert float(boot) > world.clock.boot() + 900_000
+    assert is_gone == "False"
+    ends = [until for (until,) in ask("SELECT until FROM holder")]
+    assert len(ends) == 2
+    assert all(0 < end - world.clock.boot() <= 30 for end in ends)
+    assert worker.renew(delivery) == []
+    await world.close()

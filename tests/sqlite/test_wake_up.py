@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import sys
+import threading
 import time
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -13,9 +15,12 @@ import pytest
 import pytest_asyncio
 
 from qtasks.config import QueueConfig
+from qtasks.errors import BackendUnavailable
 from qtasks.status import FINAL
 from qtasks.testing.conformance import World
 from qtasks_sqlite import AsyncSQLiteBroker
+from qtasks_sqlite._bell import Bell
+from qtasks_sqlite._hearing import Hearing
 from qtasks_sqlite._polling import PollingEar
 from qtasks_sqlite._work import News
 
@@ -183,8 +188,11 @@ async def test_news_of_another_process_is_heard_by_polling(real: World, url: str
     """`data_version` shows what other processes have committed."""
     process = await real.process()
     heard = asyncio.Event()
-    ear = PollingEar(process.broker._link.database._version, lambda _news: heard.set())  # type: ignore[attr-defined]
-    ear.want(News.READY)
+    ear = PollingEar(
+        process.broker._link.database._version,  # type: ignore[attr-defined]
+        lambda _news: heard.set(),
+        News.READY,
+    )
     await heard.wait()
     await asyncio.sleep(0.2)
     heard.clear()
@@ -264,3 +272,132 @@ async def test_safety_look_finds_what_was_not_rung(url: str, ask: Any) -> None:
         assert record.finished_at == 1
     finally:
         await world.close()
+
+
+@linux
+async def test_bell_that_is_missing_when_somebody_begins_to_listen(real: World, path: Path) -> None:
+    """Who begins to wait after the bell was removed gets a new one, and is woken."""
+    process = await real.process()
+    message, worker = real.message(), await process.worker()
+    bell = Path(f"{path}-bell")
+    bell.unlink()
+
+    idle = await _idle(process, worker)
+    assert bell.exists()
+    await process.publish(message)
+    (delivery,) = await idle
+    bell.unlink()
+    waiting = asyncio.ensure_future(process.storage.wait(message.id, FINAL))
+    while not _ear(process).wanted & News.FINAL:
+        await asyncio.sleep(0)
+    began = time.perf_counter()
+    await process.finish(delivery)
+
+    assert (await real.soon(waiting)) is not None
+    assert time.perf_counter() - began < 0.5
+
+
+@linux
+async def test_bell_that_cannot_be_made_is_done_without(real: World, path: Path) -> None:
+    """Where there can be no bell news comes by polling, and by the bell again when there can be one."""
+    process = await real.process()
+    worker = await process.worker()
+    bell = Path(f"{path}-bell")
+    bell.unlink()
+    bell.mkdir()
+
+    idle = await _idle(process, worker)
+    async with asyncio.timeout(3):
+        while not process.broker.limits.wake_up.startswith("polling"):
+            await asyncio.sleep(0.02)
+    began = time.perf_counter()
+    await process.publish(real.message())
+    await idle
+    assert time.perf_counter() - began < 0.5
+
+    bell.rmdir()
+    idle = await _idle(process, worker)
+    async with asyncio.timeout(3):
+        while not bell.is_file():
+            await asyncio.sleep(0.02)
+    assert process.broker.limits.wake_up.startswith("push")
+    await process.publish(real.message())
+    await idle
+
+
+async def test_bell_is_not_closed_while_it_is_rung(path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The number of a closed file may soon be that of another one, which must not be written to."""
+    path.touch()
+    bell = Bell(str(path))
+    bell.open()
+    rings, may_go_on = threading.Event(), threading.Event()
+    write = os.pwrite
+
+    def slow(*arguments: Any) -> int:
+        rings.set()
+        assert may_go_on.wait(5)
+        return write(*arguments)
+
+    monkeypatch.setattr(os, "pwrite", slow)
+    ringing = asyncio.ensure_future(asyncio.to_thread(bell.ring, News.READY))
+    assert await asyncio.to_thread(rings.wait, 5)
+
+    closing = asyncio.ensure_future(asyncio.to_thread(bell.close))
+    done, _ = await asyncio.wait({closing}, timeout=0.1)
+    assert not done
+
+    may_go_on.set()
+    await asyncio.gather(ringing, closing)
+    assert Path(bell.path).read_bytes() == b"\n"
+
+
+async def test_polling_goes_on_after_an_error() -> None:
+    """An error of the question is no news; an error of who is told ends it until somebody listens again."""
+    answers: list[Any] = [1, RuntimeError("odd"), 2, 3, 3]
+    heard: list[News] = []
+
+    async def version() -> int:
+        answer = answers.pop(0) if len(answers) > 1 else answers[0]
+        if isinstance(answer, Exception):
+            raise answer
+        return int(answer)
+
+    def hear(news: News) -> None:
+        heard.append(news)
+        if len(heard) == 3:
+            raise RuntimeError("who is told fails")
+
+    ear = PollingEar(version, hear, News.READY)
+    task = ear._task
+    assert task is not None
+    async with asyncio.timeout(5):
+        with pytest.raises(RuntimeError, match="fails"):
+            await task
+        assert (len(heard), ear.wanted) == (3, News.NONE)
+
+        ear.want(News.FINAL)
+        while len(heard) < 4:
+            await asyncio.sleep(0.01)
+    assert heard[3] is News.FINAL
+    ear.close()
+
+
+async def test_waiters_do_not_hang_when_the_look_fails(real: World, monkeypatch: pytest.MonkeyPatch) -> None:
+    """An error that nobody has thought of ends the waiting of all, and the next one waits as ever."""
+    process = await real.process()
+    process.setup.config = QueueConfig(result_time_interval=0.05)
+    message = real.message()
+    await process.publish(message)
+
+    def check(_hearing: Hearing) -> None:
+        raise RuntimeError("odd")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Hearing, "check", check)
+        waiting = [asyncio.ensure_future(process.storage.wait(message.id, FINAL)) for _ in range(2)]
+        answers = await real.soon(asyncio.gather(*waiting, return_exceptions=True))
+    assert [type(answer) for answer in answers] == [BackendUnavailable, BackendUnavailable]
+
+    last = asyncio.ensure_future(process.storage.wait(message.id, FINAL))
+    await process.finish(await (await process.worker()).fetch_one())
+    assert (await real.soon(last)) is not None

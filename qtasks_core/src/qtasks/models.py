@@ -101,6 +101,8 @@ class GiveBackReason(StrEnum):
     """The worker stops. Counts for nothing."""
     UNKNOWN = "unknown"
     """The worker does not know the name. Adds one to `turns`."""
+    APART = "apart"
+    """It is kept apart from another one that may kill the worker. Counts for nothing."""
     FAULT = "fault"
     """Something between fetch and body failed. Adds one to `losses`."""
 
@@ -129,7 +131,7 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     token: Token
     end: str
-    """`lost`, `stopped`, `unknown`, `fault`, `retry` or `requeued`."""
+    """`lost`, `retry`, `requeued`, or the reason of a give-back."""
     at: float
     worker: str | None = None
 

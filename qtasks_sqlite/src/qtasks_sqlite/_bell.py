@@ -11,6 +11,7 @@ import os
 import stat
 from contextlib import suppress
 from pathlib import Path
+from threading import Lock
 from typing import Final
 
 from qtasks_sqlite._work import News
@@ -28,39 +29,69 @@ class Bell:
     def __init__(self, database: str) -> None:
         self._database = database
         self.path = f"{database}-bell"
+        self._lock = Lock()
+        """Held while the file is used or changes: the number of a closed one may mean another file."""
         self._fd: int | None = None
 
     def open(self) -> None:
-        """Make the file where there is none. Whoever may write the database may ring."""
-        if not _CAN_RING or self._fd is not None:
+        """Make the file where there is none, and let go of one that was removed.
+
+        Raises:
+            OSError: It cannot be made or written.
+        """
+        if not _CAN_RING:
             return
+        with self._lock:
+            self._let_go()
+            self._fd = self._opened()
+
+    def _opened(self) -> int:
         flags = os.O_RDWR | os.O_CLOEXEC
         try:
-            self._fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
+            fd = os.open(self.path, flags | os.O_CREAT | os.O_EXCL, 0o600)
         except FileExistsError:
-            self._fd = os.open(self.path, flags)
-            return
+            return os.open(self.path, flags)
+        try:
+            self._admit(fd)
+        except BaseException:
+            os.close(fd)
+            raise
+        return fd
+
+    def _admit(self, fd: int) -> None:
+        """Let ring whoever may write the database."""
         like = Path(self._database).stat()
         if os.geteuid() == 0:
-            os.fchown(self._fd, like.st_uid, like.st_gid)
-        os.fchmod(self._fd, stat.S_IMODE(like.st_mode))
+            os.fchown(fd, like.st_uid, like.st_gid)
+        os.fchmod(fd, stat.S_IMODE(like.st_mode))
 
     def ring(self, news: News) -> None:
         """Tell whoever listens. A bell that cannot be rung only delays: they also look by themselves."""
-        if self._fd is None:
-            return
-        with suppress(OSError):
+        with self._lock, suppress(OSError):
+            if self._fd is None:
+                return
             if news & News.READY:
                 os.pwrite(self._fd, b"\n", 0)
             if news & News.FINAL:
                 os.utime(self._fd)
 
     def is_missing(self) -> bool:
-        """Whether somebody has removed the file, so that new processes ring another one."""
-        return self._fd is not None and os.fstat(self._fd).st_nlink == 0
+        """Whether the file is not there any more, so that new processes ring another one."""
+        if not _CAN_RING:
+            return False
+        if self._fd is None:
+            return True
+        try:
+            return not os.path.samestat(Path(self.path).stat(), os.fstat(self._fd))
+        except OSError:
+            return True
 
     def close(self) -> None:
         """Close the file, and leave it: others use it."""
+        with self._lock:
+            self._let_go()
+
+    def _let_go(self) -> None:
         if self._fd is not None:
             os.close(self._fd)
             self._fd = None

@@ -14,14 +14,23 @@ _PRIMARY: Final = 0xFF
 """The low byte of an error code says what it is, the rest details it: sqlite.org/rescode.html."""
 
 _MEANINGS: Final[dict[int, tuple[type[BackendError], str]]] = {
-    sqlite3.SQLITE_BUSY: (BackendUnavailable, "another process holds the lock for too long"),
-    sqlite3.SQLITE_LOCKED: (BackendUnavailable, "another connection holds the lock"),
-    sqlite3.SQLITE_PROTOCOL: (BackendUnavailable, "too many processes start at once"),
-    sqlite3.SQLITE_IOERR: (BackendUnavailable, "the disk answers with an error"),
-    sqlite3.SQLITE_NOMEM: (BackendUnavailable, "there is no memory"),
-    sqlite3.SQLITE_INTERRUPT: (BackendUnavailable, "the call was interrupted"),
+    sqlite3.SQLITE_BUSY: (
+        BackendUnavailable,
+        "another process holds the lock for too long; end its transaction, then repeat the call",
+    ),
+    sqlite3.SQLITE_LOCKED: (
+        BackendUnavailable,
+        "another connection of this process holds the lock; end its transaction, then repeat the call",
+    ),
+    sqlite3.SQLITE_PROTOCOL: (BackendUnavailable, "too many processes open it at once; repeat the call"),
+    sqlite3.SQLITE_IOERR: (
+        BackendUnavailable,
+        "the disk answers with an error; look at the disk and its log, then repeat the call",
+    ),
+    sqlite3.SQLITE_NOMEM: (BackendUnavailable, "there is no memory; free some, then repeat the call"),
+    sqlite3.SQLITE_INTERRUPT: (BackendUnavailable, "the call was interrupted; repeat it"),
     sqlite3.SQLITE_PERM: (BackendRefused, "access is not permitted; check the owner and mode of the file"),
-    sqlite3.SQLITE_AUTH: (BackendRefused, "access is not permitted"),
+    sqlite3.SQLITE_AUTH: (BackendRefused, "access is not permitted; check the owner and mode of the file"),
     sqlite3.SQLITE_READONLY: (
         BackendRefused,
         "it can only be read; make the file and its folder writable, then start again",
@@ -31,12 +40,21 @@ _MEANINGS: Final[dict[int, tuple[type[BackendError], str]]] = {
         BackendRefused,
         "it cannot be opened; check that the folder exists and may be written to",
     ),
-    sqlite3.SQLITE_TOOBIG: (BackendRefused, "the message is larger than SQLite can keep"),
+    sqlite3.SQLITE_TOOBIG: (
+        BackendRefused,
+        "the message is larger than SQLite can keep; send less, or the name of a file",
+    ),
     sqlite3.SQLITE_CORRUPT: (BackendMismatch, "the file is damaged; restore it or move it away"),
     sqlite3.SQLITE_NOTADB: (BackendMismatch, "the file is no SQLite database; choose another path"),
     sqlite3.SQLITE_FORMAT: (BackendMismatch, "the file is no SQLite database; choose another path"),
-    sqlite3.SQLITE_ERROR: (BackendMismatch, "its tables are not those of QTasks any more"),
+    sqlite3.SQLITE_ERROR: (
+        BackendMismatch,
+        "its tables are not those of QTasks any more; restore a copy, or choose another path",
+    ),
 }
+
+_REFUSED: Final = (BackendRefused, "SQLite refused the call; run `qtasks doctor` on the file")
+"""What else there may be."""
 
 _VALUE_ERRORS: Final = (OverflowError, UnicodeError, TypeError)
 
@@ -65,6 +83,14 @@ def removed(path: str) -> BackendMismatch:
     )
 
 
+def closed(path: str) -> BackendUnavailable:
+    """Return the error for a call that a stop has overtaken."""
+    return BackendUnavailable(
+        f"{path} is closed, or being closed, since the app here was stopped: the call was not done;"
+        f" start the app again and repeat it"
+    )
+
+
 def translate(exc: BaseException, path: str) -> BackendError:
     """Return the error of QTasks that says what happened and what to do."""
     if isinstance(exc, BackendError):
@@ -72,10 +98,10 @@ def translate(exc: BaseException, path: str) -> BackendError:
     if is_about_values(exc):
         return BackendRefused(f"SQLite cannot keep this value in {path}: {exc}")
     if isinstance(exc, ValueError) or _is_closed(exc):
-        return BackendUnavailable(f"{path} was closed while the call was under way")
+        return closed(path)
     if _code(exc) == sqlite3.SQLITE_IOERR and not Path(path).exists():
         return removed(path)
-    kind, meaning = _MEANINGS.get(_code(exc), (BackendRefused, "SQLite refused"))
+    kind, meaning = _MEANINGS.get(_code(exc), _REFUSED)
     return kind(f"{path}: {meaning} ({exc})")
 
 

@@ -49,6 +49,7 @@ class Hearing:
         self._on_final = on_final
         self._idle: set[Callable[[], None]] = set()
         self._ear: Ear | None = None
+        self._is_closed = False
 
     def open(self) -> None:
         """Make the bell where there is none, and be ready to listen.
@@ -59,17 +60,23 @@ class Hearing:
         try:
             self._bell.open()
         except OSError as exc:
-            raise BackendRefused(f"{self._bell.path} cannot be written: {exc.strerror}") from exc
+            raise BackendRefused(
+                f"{self._bell.path} cannot be written ({exc.strerror}): make it and its folder writable for"
+                f" this user, or remove it"
+            ) from exc
+        self._ear = self._new_ear(News.NONE)
+
+    def _new_ear(self, wanted: News) -> Ear:
         try:
-            self._ear = InotifyEar(self._bell.path, self._hear)
+            return InotifyEar(self._bell.path, self._hear, wanted)
         except (OSError, AttributeError, NotImplementedError):
-            self._ear = PollingEar(self._version, self._hear)
+            return PollingEar(self._version, self._hear, wanted)
 
     def close(self) -> None:
         """Listen no more."""
+        self._is_closed = True
         if self._ear is not None:
             self._ear.close()
-        self._bell.close()
 
     @property
     def ear(self) -> Ear:
@@ -83,7 +90,11 @@ class Hearing:
 
     def listen(self, news: News) -> None:
         """Listen for these news, from now on."""
-        self.ear.want(self.ear.wanted | news)
+        self._want(self.ear.wanted | news)
+
+    def heard_here(self, news: News) -> None:
+        """Note what this process has committed itself."""
+        self.ear.heard_here(news)
 
     def sleep(self, wake: Callable[[], None]) -> None:
         """Have this called when something may be ready."""
@@ -95,11 +106,26 @@ class Hearing:
 
     def check(self) -> None:
         """Get a new bell where somebody has removed the old one."""
-        if self._bell.is_missing():
-            wanted = self.ear.wanted
-            self.close()
-            self.open()
-            self.ear.want(wanted)
+        if not self._is_closed and self._bell.is_missing():
+            self._renew(self.ear.wanted)
+
+    def _want(self, news: News) -> None:
+        if self._is_closed:
+            return
+        try:
+            self.ear.want(news)
+        except OSError:  # the bell was removed, or this user has no more watches
+            self._renew(news)
+
+    def _renew(self, wanted: News) -> None:
+        """Open bell and ear anew; where that fails news comes by polling, until it succeeds."""
+        self.ear.close()
+        try:
+            self._bell.open()
+        except OSError:
+            self._ear = PollingEar(self._version, self._hear, wanted)
+        else:
+            self._ear = self._new_ear(wanted)
 
     def _hear(self, news: News) -> None:
         if news & News.FINAL and not self._on_final():
@@ -111,4 +137,4 @@ class Hearing:
                 wake()
 
     def _unlisten(self, news: News) -> None:
-        self.ear.want(self.ear.wanted & ~news)
+        self._want(self.ear.wanted & ~news)

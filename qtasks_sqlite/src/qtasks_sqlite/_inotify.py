@@ -18,6 +18,7 @@ _IN_ATTRIB: Final = 0x4
 _IN_DELETE_SELF: Final = 0x400  # never awaited for itself: a mask must not be empty
 _HEADER: Final = struct.Struct("iIII")
 _BUFFER: Final = 4096
+_CLOSED: Final = -1
 
 
 class InotifyEar:
@@ -29,7 +30,7 @@ class InotifyEar:
 
     wake_up = BY_INOTIFY
 
-    def __init__(self, path: str, on_news: Callable[[News], None]) -> None:
+    def __init__(self, path: str, on_news: Callable[[News], None], wanted: News) -> None:
         if not sys.platform.startswith("linux"):
             raise OSError("inotify is a part of Linux")
         self._libc = ctypes.CDLL(None, use_errno=True)
@@ -37,9 +38,9 @@ class InotifyEar:
         self._on_news = on_news
         self._loop = asyncio.get_running_loop()
         self._fd = self._checked(self._libc.inotify_init1(os.O_NONBLOCK | os.O_CLOEXEC))
-        self.wanted = News.NONE
+        self.wanted = wanted
         try:
-            self.want(News.NONE)
+            self.want(wanted)
             self._loop.add_reader(self._fd, self._read)
         except BaseException:
             os.close(self._fd)
@@ -59,8 +60,10 @@ class InotifyEar:
 
     def close(self) -> None:
         """Listen no more."""
-        self._loop.remove_reader(self._fd)
-        os.close(self._fd)
+        fd, self._fd = self._fd, _CLOSED
+        if fd != _CLOSED:
+            self._loop.remove_reader(fd)
+            os.close(fd)
 
     def _read(self) -> None:
         try:

@@ -84,6 +84,10 @@ class Link:
         """Where the time comes from."""
         return self.setup.clock
 
+    def boot(self) -> float:
+        """Return the time on the clock that all processes of the machine share."""
+        return self.clock.boot() - self.database.boot_shift
+
     @property
     def level(self) -> Level:
         """How far the commits of what must not be lost are forced."""

@@ -6,7 +6,6 @@ import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Final
 
-from qtasks.errors import BackendError
 from qtasks_sqlite._bell import BY_POLLING
 from qtasks_sqlite._work import News
 
@@ -20,15 +19,17 @@ class PollingEar:
 
     wake_up = BY_POLLING
 
-    def __init__(self, version: Callable[[], Awaitable[int]], on_news: Callable[[News], None]) -> None:
+    def __init__(
+        self, version: Callable[[], Awaitable[int]], on_news: Callable[[News], None], wanted: News
+    ) -> None:
         self._version = version
         self._on_news = on_news
-        self.wanted = News.NONE
         self._task: asyncio.Task[None] | None = None
+        self.want(wanted)
 
     def want(self, news: News) -> None:
         """Ask for these news, and no others."""
-        self.wanted = news
+        self.wanted: News = news
         if news and self._task is None:
             self._task = asyncio.create_task(self._poll(), name="qtasks-sqlite-polling")
 
@@ -44,15 +45,22 @@ class PollingEar:
             self._task = None
 
     async def _poll(self) -> None:
+        try:
+            await self._ask()
+        finally:
+            if self._task is asyncio.current_task():
+                # Also after an error: who listens next begins anew.
+                self._task, self.wanted = None, News.NONE
+
+    async def _ask(self) -> None:
         pause, seen = SHORTEST, -1
         while self.wanted:
             try:
                 version = await self._version()
-            except BackendError:
-                version = seen  # whoever waits looks by itself now and then, and says what is wrong
+            except Exception:  # noqa: BLE001 - whoever waits looks by itself too, and says what is wrong
+                version = seen
             if version != seen:
                 pause, seen = SHORTEST, version
                 self._on_news(self.wanted)
             await asyncio.sleep(pause)
             pause = min(pause * _GROWTH, LONGEST)
-        self._task = None

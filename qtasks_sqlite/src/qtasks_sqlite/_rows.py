@@ -9,6 +9,7 @@ from typing import Any, Final
 
 import msgspec
 
+from qtasks.errors import BackendMismatch
 from qtasks.models import (
     Delivery,
     Event,
@@ -66,6 +67,7 @@ def message_row(message: Message, app: str, role: Role, now: float) -> Row:
         message.body,
         message.token.epoch,
         message.token.delivery,
+        message.token.delivery or None,
     )
 
 
@@ -140,10 +142,8 @@ def delivery(row: Row) -> Delivery:
 
 def requeued(row: Row) -> Message:
     """Return what a row of the statement REQUEUE says."""
-    task_id, name, queue, priority, body, created_at, expires_at, epoch, number = row
-    return Message(
-        task_id, name, queue, priority, body, created_at, None, expires_at, Token(epoch, 1, number)
-    )
+    task_id, name, queue, priority, body, created_at, epoch, number = row
+    return Message(task_id, name, queue, priority, body, created_at, token=Token(epoch, 1, number))
 
 
 def record(row: Row, now: float) -> Record:
@@ -180,13 +180,22 @@ def status_at(status: str, due: float | None, now: float) -> TaskStatus:
     """Return the status; a delayed task whose moment has come is new, whether or not a worker has seen it."""
     if status == "delayed" and due is not None and due <= now:
         return TaskStatus.NEW
-    return _STATUSES[status]
+    try:
+        return _STATUSES[status]
+    except KeyError:
+        raise BackendMismatch(
+            f"a record has the status {status!r}, which this version does not know: upgrade qtasks-sqlite,"
+            f" or restore the file if it is damaged"
+        ) from None
 
 
 def _events(text: str | None) -> tuple[Event, ...]:
     if text is None:
         return ()
-    lines: Sequence[tuple[int, int, int, str, float, str | None]] = _History.decode(text)
+    try:
+        lines = _History.decode(text)
+    except msgspec.MsgspecError:  # damaged: the next event begins it anew, and the outcome is worth more
+        return ()
     return tuple(
         Event(Token(epoch, attempt, number), end, at, worker)
         for epoch, attempt, number, end, at, worker in lines

@@ -17,6 +17,9 @@ from qtasks_sqlite._work import News, Work
 PATIENCE: Final = 30.0
 """Seconds that a call waits for a lock that another process holds."""
 
+LAST_PATIENCE: Final = 2.0
+"""Seconds after the beginning of a stop for which what was asked before still waits for it."""
+
 _SLICE: Final = 0.02
 """Seconds of waiting inside SQLite at a time. It sleeps longer and longer between two tries: short slices
 find a free lock sooner, and let a closing connection give up."""
@@ -34,9 +37,25 @@ class Desk:
     def __init__(self, ring: Callable[[News], None]) -> None:
         self.waiting: deque[Work[Any]] = deque()
         self.finished: deque[Work[Any]] = deque()
-        self.is_closing = False
         self.ring = ring
         """Called in the thread after each commit."""
+        self._closed_at: float | None = None
+
+    @property
+    def is_closing(self) -> bool:
+        """Whether it takes no more work."""
+        return self._closed_at is not None
+
+    def close(self) -> None:
+        """Take no more work."""
+        if self._closed_at is None:
+            self._closed_at = time.monotonic()
+
+    def patience_ends(self, began: float) -> float:
+        """Return until when a call that began then waits for a lock."""
+        closed_at = self._closed_at
+        end = began + PATIENCE
+        return end if closed_at is None else min(end, closed_at + LAST_PATIENCE)
 
     def take(self) -> list[Work[Any]]:
         """Take all that wait, in the order in which they are run."""
@@ -117,12 +136,12 @@ class Session(sqlite3.Connection):
 
     def wait_for_lock(self, attempt: Callable[[], object]) -> None:
         """Call until nobody else holds the lock, as long as patience lasts."""
-        deadline = time.monotonic() + PATIENCE
+        began = time.monotonic()
         while True:
             try:
                 attempt()
             except sqlite3.OperationalError as exc:
-                if not _errors.is_busy(exc) or self.desk.is_closing or time.monotonic() > deadline:
+                if not _errors.is_busy(exc) or time.monotonic() > self.desk.patience_ends(began):
                     raise
             else:
                 return

@@ -17,8 +17,9 @@ HISTORY_LIMIT: Final = 100
 def _with_event(end: str, at: str) -> str:
     """Return the history with one more line: token, end, moment, worker."""
     return f"""json_insert(
-        CASE WHEN json_array_length(history) >= {HISTORY_LIMIT} THEN json_remove(history, '$[0]')
-             ELSE coalesce(history, '[]') END,
+        CASE WHEN json_valid(history) IS NOT 1 THEN '[]'
+             WHEN json_array_length(history) >= {HISTORY_LIMIT} THEN json_remove(history, '$[0]')
+             ELSE history END,
         '$[#]', json_array(epoch, attempt, delivery, {end}, {at}, worker))"""
 
 
@@ -27,12 +28,22 @@ _FENCE: Final = """
     id = :id AND app = :app AND delivery = :delivery AND remove_at IS NULL AND settled IS NOT delivery
 """
 
-# A message on its way in. A known id changes nothing.
+# A message on its way in. A known id changes nothing, except that a mere queue entry gives way to a later
+# epoch: its record has ended and was requeued before the entry heard of the end. Deliveries before the
+# message have had their word, so that none of them takes it off again.
 INSERT: Final = """
 INSERT INTO task (app, queue, priority, role, status, turn, place, due, updated_at, created_at, since,
-                  expires_at, id, name, body, epoch, delivery)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
-ON CONFLICT (id, app) DO NOTHING
+                  expires_at, id, name, body, epoch, delivery, settled)
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+ON CONFLICT (id, app) DO UPDATE
+SET queue = excluded.queue, priority = excluded.priority, status = excluded.status, holder = NULL,
+    turn = excluded.turn, place = excluded.place, due = excluded.due, finished_at = NULL, remove_at = NULL,
+    epoch = excluded.epoch, attempt = 1, delivery = max(delivery, excluded.delivery),
+    settled = max(delivery, excluded.delivery), attempts = 0, losses = 0, turns = 0,
+    updated_at = excluded.updated_at, created_at = excluded.created_at, since = excluded.since,
+    expires_at = excluded.expires_at, started_at = NULL, name = excluded.name, worker = NULL,
+    reason = NULL, history = NULL, error = NULL, result = NULL, body = excluded.body
+WHERE role = 1 AND excluded.role = 1 AND (excluded.epoch, excluded.delivery) > (epoch, delivery)
 """
 
 # Records whose time is over do not stand in the way of a new task with their id.
@@ -124,16 +135,18 @@ DELETE FROM task WHERE seq IN (
     LIMIT ?)
 """
 
-# Begin or prolong the lease of a worker.
+# Begin or prolong the lease of a worker. What was prolonged meanwhile by the clock of now stays.
 HOLD: Final = """
 INSERT INTO holder (app, worker, clock, renewed, until, info) VALUES (?, ?, ?, ?, ?, ?)
 ON CONFLICT (app, worker) DO UPDATE
-SET clock = excluded.clock, renewed = excluded.renewed, until = excluded.until
+SET clock = excluded.clock,
+    renewed = CASE clock WHEN excluded.clock THEN max(renewed, excluded.renewed) ELSE excluded.renewed END,
+    until = CASE clock WHEN excluded.clock THEN max(until, excluded.until) ELSE excluded.until END
 RETURNING id
 """
 
 # Prolong a lease that has not been taken away.
-RENEW: Final = "UPDATE holder SET renewed = ?, until = ? WHERE id = ?"
+RENEW: Final = "UPDATE holder SET renewed = max(renewed, ?), until = max(until, ?) WHERE id = ?"
 
 # A lease has ended when its moment is over, or when its clock is that of an earlier boot.
 _ENDED: Final = """
@@ -157,11 +170,15 @@ SET holder = NULL, status = 'new', turn = place, losses = losses + 1, updated_at
 WHERE app = :app AND holder IS NOT NULL AND holder NOT IN (SELECT id FROM holder)
 """
 
-# A delivery whose lease had ended, and that nobody has fetched since, is its worker's own again.
+# A delivery whose lease had ended, and that nobody has fetched since, is its worker's own again: it was
+# not lost after all.
 ADOPT: Final = f"""
-UPDATE task SET holder = :holder, turn = NULL, status = 'process', updated_at = :now
+UPDATE task
+SET holder = :holder, turn = NULL, status = 'process', updated_at = :now, losses = losses - 1,
+    history = json_remove(history, '$[#-1]')
 WHERE {_FENCE} AND turn IS NOT NULL AND worker = :worker
-  AND json_extract(history, '$[#-1][2]') = delivery AND json_extract(history, '$[#-1][3]') = 'lost'
+  AND CASE WHEN json_valid(history) THEN json_extract(history, '$[#-1][2]') = delivery
+                                     AND json_extract(history, '$[#-1][3]') = 'lost' END
 """
 
 # The youngest delivery of a task.
@@ -175,20 +192,20 @@ SELECT (SELECT min(due) FROM task WHERE app = :app AND due IS NOT NULL AND role 
        EXISTS (SELECT 1 FROM holder WHERE id = :holder)
 """
 
-# What a new epoch is opened for.
+# What a new epoch is opened for. The moment of expiry was that of the epoch before.
 REQUEUE: Final = f"""
 UPDATE task
 SET status = 'new', turn = CASE WHEN role > 0 THEN :now END, place = :now, due = NULL, finished_at = NULL,
     remove_at = NULL, epoch = epoch + 1, attempt = 1, attempts = 0, losses = 0, turns = 0,
-    updated_at = :now, since = :now, started_at = NULL, worker = NULL, reason = NULL, error = NULL,
-    result = NULL, history = {_with_event("'requeued'", ":now")}
+    updated_at = :now, since = :now, expires_at = NULL, started_at = NULL, worker = NULL, reason = NULL,
+    error = NULL, result = NULL, history = {_with_event("'requeued'", ":now")}
 WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND remove_at > :now
-RETURNING id, name, queue, priority, body, created_at, expires_at, epoch, delivery
+RETURNING id, name, queue, priority, body, created_at, epoch, delivery
 """
 
 # What decides whether a delivery of another broker may begin.
 BEFORE_BEGIN: Final = """
-SELECT id, status, attempts, delivery FROM task
+SELECT id, status, attempts, epoch, attempt, delivery FROM task
 WHERE app = ? AND id IN (SELECT value FROM json_each(?))
 """
 

@@ -11,6 +11,7 @@ from qtasks.errors import BackendError, BackendUnavailable
 from qtasks.models import Record
 from qtasks.protocols import Setup
 from qtasks.status import FINAL, TaskStatus
+from qtasks_sqlite import _errors
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._rows import Row, ids_text, record, status_at
 from qtasks_sqlite._work import News
@@ -52,15 +53,15 @@ class Waiters:
     async def wait(self, waiter: Waiter) -> Record | None:
         """Return the record as soon as its status is right; None where there is none (any more)."""
         if self._is_closed:
-            raise BackendUnavailable(f"{self._database.path} is being closed")
+            raise _errors.closed(self._database.path)
         tasks = self._waiting.setdefault(waiter.app, {})
         tasks.setdefault(waiter.task_id, []).append(waiter)
-        if not self._database.hearing.is_on(News.FINAL):
-            self._database.hearing.listen(News.FINAL)
-        self._news.set()
-        if self._task is None:
-            self._task = asyncio.create_task(self._run(), name="qtasks-sqlite-waiters")
         try:
+            if not self._database.hearing.is_on(News.FINAL):
+                self._database.hearing.listen(News.FINAL)
+            self._news.set()
+            if self._task is None:
+                self._task = asyncio.create_task(self._run(), name="qtasks-sqlite-waiters")
             return await waiter.answer
         finally:
             self._leave(waiter)
@@ -75,7 +76,7 @@ class Waiters:
         self._is_closed = True
         if self._task is not None:
             self._task.cancel()
-        self._fail(BackendUnavailable(f"{self._database.path} was closed while somebody waited"))
+        self._fail(_errors.closed(self._database.path))
 
     def _leave(self, waiter: Waiter) -> None:
         tasks = self._waiting[waiter.app]
@@ -91,6 +92,8 @@ class Waiters:
                 self._news.clear()
                 await self._read_all()
                 await self._sleep()
+        except Exception as exc:  # noqa: BLE001 - whatever it is, nobody must wait for ever
+            self._fail(_unexpected(self._database.path, exc))
         finally:
             self._task = None
 
@@ -120,14 +123,19 @@ class Waiters:
         found = {row[0]: row for row in rows}
         for task_id in ids:
             row = found.get(task_id)
-            self._answer(tasks[task_id], None if row is None else record(row, now))
+            try:
+                answer = None if row is None else record(row, now)
+            except BackendError as exc:  # one that cannot be read does not harm the others
+                _refuse(tasks[task_id], exc)
+            else:
+                self._answer(tasks[task_id], answer)
 
     async def _changed(self, app: str, tasks: dict[str, tuple[Waiter, ...]], now: float) -> list[str]:
         """Return the ids whose waiters can be answered."""
         ids = list(tasks)
         rows = await self._database.read(sql.STATUSES, (app, ids_text(ids), now))
-        found = {task_id: status_at(status, due, now) for task_id, status, due in rows}
-        return [i for i in ids if i not in found or any(found[i] in w.until for w in tasks[i])]
+        found = {task_id: (status, due) for task_id, status, due in rows}
+        return [i for i in ids if i not in found or _has_come(*found[i], now, tasks[i])]
 
     @staticmethod
     def _answer(waiters: Sequence[Waiter], answer: Record | None) -> None:
@@ -138,6 +146,27 @@ class Waiters:
     def _fail(self, exc: BackendError) -> None:
         for tasks in self._waiting.values():
             for waiters in tasks.values():
-                for waiter in waiters:
-                    if not waiter.answer.done():
-                        waiter.answer.set_exception(exc)
+                _refuse(waiters, exc)
+
+
+def _has_come(status: str, due: float | None, now: float, waiters: Sequence[Waiter]) -> bool:
+    try:
+        known = status_at(status, due, now)
+    except BackendError:
+        return True  # reading the whole record says what is wrong
+    return any(known in waiter.until for waiter in waiters)
+
+
+def _refuse(waiters: Sequence[Waiter], exc: BackendError) -> None:
+    for waiter in waiters:
+        if not waiter.answer.done():
+            waiter.answer.set_exception(exc)
+
+
+def _unexpected(path: str, exc: Exception) -> BackendError:
+    error = BackendUnavailable(
+        f"waiting for tasks of {path} was cut short by an unexpected error ({exc!r}): wait again, and report"
+        f" it if it comes again"
+    )
+    error.__cause__ = exc
+    return error

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Self
 
 from qtasks.models import GiveBack, Message, Outcome, Settled
@@ -12,6 +12,9 @@ from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._rows import Named, Role, Row, finish_row, give_back_row, ids_text, message_row, retry_row
 from qtasks_sqlite._url import Level
 from qtasks_sqlite._work import News, Work
+
+Hold = Callable[[sqlite3.Connection], tuple[int, float]]
+"""Prolongs a lease; gives the id of the holder and the moment."""
 
 
 class Settle(Work[list[Settled]]):
@@ -118,11 +121,13 @@ class Claim(Work[list[Row]]):
 
     order = 3
 
-    def __init__(self, queues: int, values: Named, hold: Row | None, level: Level) -> None:
+    def __init__(self, queues: int, values: Named, hold: Hold | None, level: Level) -> None:
         super().__init__(level)
         self._statement = sql.claim(queues)
         self._values = values
         self._hold = hold
+        self.held_at: float | None = None
+        """When the lease was prolonged, on the clock of leases."""
 
     @property
     def is_single(self) -> bool:
@@ -132,7 +137,7 @@ class Claim(Work[list[Row]]):
     def run(self, connection: sqlite3.Connection) -> None:
         """Prolong, then claim. The order of the rows is not defined."""
         if self._hold is not None:
-            (self._values["holder"],) = connection.execute(sql.HOLD, self._hold).fetchone()
+            self._values["holder"], self.held_at = self._hold(connection)
         self.done(connection.execute(self._statement, self._values).fetchall())
 
     @property

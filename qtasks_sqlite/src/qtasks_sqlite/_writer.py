@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 import aiosqlite
 
-from qtasks.errors import BackendUnavailable
 from qtasks_sqlite import _errors
 from qtasks_sqlite._session import Desk
 from qtasks_sqlite._work import News, Work
@@ -39,7 +38,7 @@ class Writer:
             BackendError: It was not committed.
         """
         if self._desk.is_closing:
-            raise BackendUnavailable(f"{self._path} is being closed")
+            raise _errors.closed(self._path)
         work.future = future = self._loop.create_future()
         self._desk.waiting.append(work)
         self._wake.set()
@@ -48,7 +47,7 @@ class Writer:
 
     def close(self) -> None:
         """Let `run` end when all that waits is done."""
-        self._desk.is_closing = True
+        self._desk.close()
         self._wake.set()
 
     async def run(self) -> None:
@@ -63,12 +62,12 @@ class Writer:
 
     def refuse(self) -> None:
         """Leave nobody waiting who will get no answer: the connection is closed."""
-        self._desk.is_closing = True
+        self._desk.close()
         self._answer()
         while self._desk.waiting:
             future = self._desk.waiting.popleft().future
             if future is not None and not future.done():
-                future.set_exception(BackendUnavailable(f"{self._path} was closed before the call was done"))
+                future.set_exception(_errors.closed(self._path))
 
     def _answer(self) -> None:
         news = News.NONE

@@ -11,6 +11,7 @@ import msgspec
 from qtasks.errors import EncodeError
 from qtasks.models import WorkerInfo
 from qtasks.protocols import Setup
+from qtasks_sqlite._holder import worker_info
 from qtasks_sqlite._link import Link
 from qtasks_sqlite._rows import Row
 from qtasks_sqlite._url import Level, Location, locate
@@ -92,7 +93,7 @@ class AsyncSQLiteGlobalConfig:
 
     async def announce(self, worker: WorkerInfo, ttl: float) -> None:
         """Make the worker known for `ttl` seconds, or for that much longer."""
-        app, boot, clock = self._link.app, self._link.clock.boot(), self._link.database.clock_id
+        app, boot, clock = self._link.app, self._link.boot(), self._link.database.clock_id
         info = msgspec.json.encode(worker).decode()
         await self._write(
             self._link.light_level,
@@ -107,8 +108,9 @@ class AsyncSQLiteGlobalConfig:
     async def workers(self) -> Sequence[WorkerInfo]:
         """Return the workers whose announcement has not run out."""
         database = self._link.database
-        rows = await database.read(_WORKERS, (self._link.app, database.clock_id, self._link.clock.boot()))
-        return [msgspec.json.decode(text, type=WorkerInfo) for (text,) in rows]
+        rows = await database.read(_WORKERS, (self._link.app, database.clock_id, self._link.boot()))
+        workers = [worker_info(text) for (text,) in rows]
+        return [worker for worker in workers if worker is not None]
 
     async def flush(self) -> None:
         """Remove everything of this app, and nothing of another."""

@@ -10,9 +10,10 @@ from typing import Final
 from qtasks.errors import ConfigError
 from qtasks.models import Delivery, WorkerInfo
 from qtasks_sqlite import _statements as sql
-from qtasks_sqlite._holder import holder_row, take_over
+from qtasks_sqlite._expiry import EXPIRY_BATCH, EXPIRY_INTERVAL, expire
+from qtasks_sqlite._holder import Lease, take_over
 from qtasks_sqlite._link import Link
-from qtasks_sqlite._rows import Row, delivery
+from qtasks_sqlite._rows import Named, Row, delivery
 from qtasks_sqlite._work import News, Step
 from qtasks_sqlite._works import Claim
 
@@ -25,8 +26,6 @@ LONGEST_SLEEP: Final = 1.0
 MOST_QUEUES: Final = 500
 """SQLite joins no more SELECTs: sqlite.org/limits.html."""
 
-_EXPIRY_INTERVAL: Final = 3.0
-_EXPIRY_BATCH: Final = 500
 _PROMOTION_BATCH: Final = 1000
 
 _RENEWALS: Final = 100
@@ -41,6 +40,7 @@ class SQLiteConsumer:
         self._database = link.database
         self._setup = link.setup
         self._worker = worker
+        self._lease = Lease(link, worker)
         self._rank = {queue: rank for rank, queue in enumerate(dict.fromkeys(queues))}
         if len(self._rank) > MOST_QUEUES:
             raise ConfigError(f"a worker takes from at most {MOST_QUEUES} queues, not {len(self._rank)}")
@@ -59,26 +59,25 @@ class SQLiteConsumer:
 
     async def register(self, *, take_over_gone: bool) -> None:
         """Begin the lease; take over at once what provably dead workers left, if told so."""
-        app, now = self._setup.name, self._setup.clock.now()
-        row = self._hold()
+        app, clock = self._setup.name, self._setup.clock
 
-        def run(connection: sqlite3.Connection) -> int:
-            (holder,) = connection.execute(sql.HOLD, row).fetchone()
+        def run(connection: sqlite3.Connection) -> tuple[int, float]:
+            held = self._lease.hold(connection)
             if take_over_gone:
-                take_over(connection, app, now)
-            return int(holder)
+                take_over(connection, app, clock.now())
+            return held
 
-        self._holder = await self._database.write(Step(run, self._link.light_level))
+        self._holder, self._held_at = await self._database.write(Step(run, self._link.light_level))
 
     async def fetch(self, limit: int) -> Sequence[Delivery]:
         """Return up to `limit` deliveries as soon as one is ready; empty only after `close`."""
         while not self._is_closed:
             self._news.clear()
-            if self._setup.clock.boot() >= self._look_at:
+            if self._lease.boot() >= self._look_at:
                 await self._look()
             rows = await self._claim(limit)
             if rows:
-                self._look_at = min(self._look_at, self._setup.clock.boot() + LOOK_INTERVAL)
+                self._look_at = min(self._look_at, self._lease.boot() + LOOK_INTERVAL)
                 return [delivery(row) for row in rows]
             if not self._is_closed and not await self._look():
                 await self._sleep()
@@ -89,15 +88,9 @@ class SQLiteConsumer:
         self._is_closed = True
         self._news.set()
 
-    def _hold(self) -> Row:
-        boot = self._setup.clock.boot()
-        self._held_at = boot
-        lease = self._setup.config.lease
-        return holder_row(self._setup.name, self._worker, self._database.clock_id, boot, lease)
-
     async def _claim(self, limit: int) -> list[Row]:
-        boot, lease = self._setup.clock.boot(), self._setup.config.lease
-        fresh = self._held_at is not None and boot - self._held_at < lease / _RENEWALS
+        lease = self._lease
+        fresh = self._held_at is not None and lease.boot() - self._held_at < lease.seconds / _RENEWALS
         values = {
             "app": self._setup.name,
             "worker": self._worker.id,
@@ -106,54 +99,56 @@ class SQLiteConsumer:
             "limit": limit,
             **self._names,
         }
-        claim = Claim(len(self._names), values, None if fresh else self._hold(), self._link.light_level)
+        claim = Claim(len(self._names), values, None if fresh else lease.hold, self._link.light_level)
         rows = await self._database.write(claim)
         self._holder = claim.holder
+        self._held_at = claim.held_at or self._held_at
         rank = self._rank
         return sorted(rows, key=lambda row: (-row[0], rank[row[5]], row[1], row[2]))
 
     async def _look(self) -> bool:
         """Put right what the time demands; True where something has become ready by it."""
-        app, now, boot = self._setup.name, self._setup.clock.now(), self._setup.clock.boot()
-        values = {"app": app, "boot": boot, "clock": self._database.clock_id, "holder": self._holder}
-        ((due, until, is_holder),) = await self._database.read(sql.MOMENTS, values)
+        ((due, until, is_holder),) = await self._database.read(sql.MOMENTS, self._moment())
+        now, boot = self._setup.clock.now(), self._lease.boot()
         if not is_holder:
             self._held_at = None
         moved = 0
         if due is not None and due <= now:
-            moved += await self._promote(now)
+            moved += await self._promote()
         if until is not None and until <= boot:
-            moved += await self._recover(now, values)
+            moved += await self._recover()
         if boot >= self._expire_at:
-            await self._expire(now, boot)
+            removed = await expire(self._database, self._setup, self._link.light_level)
+            self._expire_at = boot + (LOOK_INTERVAL if removed == EXPIRY_BATCH else EXPIRY_INTERVAL)
         until_due = LONGEST_SLEEP if due is None else due - now
         until_end = LONGEST_SLEEP if until is None else until - boot
         self._look_at = boot + min(LONGEST_SLEEP, self._expire_at - boot, until_due, until_end)
         return moved > 0 or not is_holder
 
-    async def _promote(self, now: float) -> int:
-        values = {"app": self._setup.name, "now": now, "limit": _PROMOTION_BATCH}
+    def _moment(self) -> Named:
+        return {
+            "app": self._setup.name,
+            "now": self._setup.clock.now(),
+            "boot": self._lease.boot(),
+            "clock": self._lease.clock_id,
+            "holder": self._holder,
+        }
 
+    async def _promote(self) -> int:
         def run(connection: sqlite3.Connection) -> int:
+            values = self._moment() | {"limit": _PROMOTION_BATCH}
             return connection.execute(sql.PROMOTE, values).rowcount
 
         return await self._database.write(Step(run, self._link.light_level, News.READY))
 
-    async def _recover(self, now: float, values: dict[str, object]) -> int:
-        app = self._setup.name
-
+    async def _recover(self) -> int:
         def run(connection: sqlite3.Connection) -> int:
+            # The moment is taken with the lock in hand: what was renewed while this waited has not ended.
+            values = self._moment()
             connection.execute(sql.RELEASE, values)
-            return connection.execute(sql.RECOVER, {"app": app, "now": now}).rowcount
+            return connection.execute(sql.RECOVER, values).rowcount
 
         return await self._database.write(Step(run, self._link.level, News.READY))
-
-    async def _expire(self, now: float, boot: float) -> None:
-        def run(connection: sqlite3.Connection) -> int:
-            return connection.execute(sql.EXPIRE, (self._setup.name, now, _EXPIRY_BATCH)).rowcount
-
-        removed = await self._database.write(Step(run, self._link.light_level, News.FINAL))
-        self._expire_at = boot + (LOOK_INTERVAL if removed == _EXPIRY_BATCH else _EXPIRY_INTERVAL)
 
     async def _sleep(self) -> None:
         hearing, wake = self._database.hearing, self._news.set
@@ -162,7 +157,7 @@ class SQLiteConsumer:
             return  # and look once more: what came before was not heard
         hearing.sleep(wake)
         try:
-            async with asyncio.timeout(max(self._look_at - self._setup.clock.boot(), 0.0)):
+            async with asyncio.timeout(max(self._look_at - self._lease.boot(), 0.0)):
                 await self._news.wait()
         except TimeoutError:
             hearing.check()

@@ -13,8 +13,8 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
-from qtasks.worker.identity import boot_identity
 from qtasks_sqlite._bell import Bell
+from qtasks_sqlite._clock import boot_shift, clock_id
 from qtasks_sqlite._errors import translated
 from qtasks_sqlite._hearing import Hearing
 from qtasks_sqlite._rows import Row
@@ -43,12 +43,14 @@ class Database:
         self.loop = asyncio.get_running_loop()
         self.thread = threading.current_thread()
         self.closed = threading.Event()
-        self.clock_id = boot_identity().partition("/")[0]
+        self.clock_id = clock_id()
         """Names the boot on whose clock leases are measured."""
-        bell = Bell(path)
+        self.boot_shift = boot_shift()
+        """Seconds that the boot clock of this process is ahead of that of the machine."""
+        self._bell = Bell(path)
         self.waiters = Waiters(self)
-        self.hearing = Hearing(bell, self._version, self.waiters.look)
-        self._desk = Desk(bell.ring)
+        self.hearing = Hearing(self._bell, self._version, self.waiters.look)
+        self._desk = Desk(self._bell.ring)
         self._connections: list[aiosqlite.Connection] = []
         self._users = 0
         self._opening: asyncio.Task[None] | None = None
@@ -129,8 +131,9 @@ class Database:
             self.hearing.open()
         except BaseException:
             await self._close_connections()
+            self._bell.close()
             raise
-        self._writer = Writer(self.path, connection, self._desk, self.hearing.ear.heard_here)
+        self._writer = Writer(self.path, connection, self._desk, self.hearing.heard_here)
         GUARD.add(self)
         self._life = asyncio.create_task(self._live(), name="qtasks-sqlite-writer")
 
@@ -167,6 +170,7 @@ class Database:
             self.waiters.close()
             self.hearing.close()
             await self._close_connections()
+            self._bell.close()  # the thread of the writer has rung it to the last
             self._writer.refuse()
             GUARD.remove(self)
             self.closed.set()

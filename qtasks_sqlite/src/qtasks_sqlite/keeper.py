@@ -9,7 +9,7 @@ from typing import Final
 from qtasks.models import Token, WorkerInfo
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._errors import translated
-from qtasks_sqlite._holder import holder_row
+from qtasks_sqlite._holder import Lease
 from qtasks_sqlite._link import Link
 
 _SHARE: Final = 4
@@ -27,12 +27,11 @@ class SQLiteKeeper:
     def __init__(self, link: Link, worker: WorkerInfo) -> None:
         self._path = link.location.path
         self._app = link.app
-        self._clock_id = link.database.clock_id
         self._worker = worker
-        self._config = link.config
         self._clock = link.clock
+        self._lease = Lease(link, worker)
         self._holder: int | None = None
-        timeout = min(self._config.lease / _SHARE, _LONGEST_WAIT)
+        timeout = min(self._lease.seconds / _SHARE, _LONGEST_WAIT)
         with translated(self._path):
             self._connection = sqlite3.connect(
                 self._path, timeout=timeout, isolation_level=None, check_same_thread=False
@@ -48,12 +47,8 @@ class SQLiteKeeper:
             BackendUnavailable: Nothing could be renewed; try again soon.
         """
         with translated(self._path):
-            boot = self._clock.boot()
-            until = boot + self._config.lease
-            if self._holder is not None:
-                renewed = self._connection.execute(sql.RENEW, (boot, until, self._holder))
-                if renewed.rowcount:
-                    return []
+            if self._holder is not None and self._lease.renew(self._connection, self._holder):
+                return []
             return self._begin_again(held)
 
     def close(self) -> None:
@@ -64,8 +59,7 @@ class SQLiteKeeper:
         connection = self._connection
         connection.execute("BEGIN IMMEDIATE")
         try:
-            row = holder_row(self._app, self._worker, self._clock_id, self._clock.boot(), self._config.lease)
-            (self._holder,) = connection.execute(sql.HOLD, row).fetchone()
+            self._holder, _ = self._lease.hold(connection)
             lost = [one for one in held if not self._keep(*one)]
             connection.execute("COMMIT")
         except BaseException:

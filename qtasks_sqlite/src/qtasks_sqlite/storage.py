@@ -6,10 +6,11 @@ import sqlite3
 from collections.abc import Sequence
 from collections.abc import Set as AbstractSet
 
-from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled
+from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled, Token
 from qtasks.protocols import Broker, GlobalConfig, Setup
 from qtasks.status import FINAL, TaskStatus
 from qtasks_sqlite import _statements as sql
+from qtasks_sqlite._expiry import Sweeper
 from qtasks_sqlite._link import Link
 from qtasks_sqlite._rows import Named, Role, Row, ids_text, record, requeued
 from qtasks_sqlite._url import Location, locate
@@ -46,6 +47,7 @@ class AsyncSQLiteStorage:
         own = AsyncSQLiteGlobalConfig(self.location, name=name)
         self._config: GlobalConfig = own if global_config is None else global_config
         self._link = Link(self.location, "storage")
+        self._sweeper = Sweeper(self._link)
 
     @property
     def name(self) -> str | None:
@@ -63,6 +65,7 @@ class AsyncSQLiteStorage:
 
     async def stop(self) -> None:
         """Close the file, unless another component uses it."""
+        await self._sweeper.stop()
         await self._link.stop()
 
     def joins(self, broker: Broker) -> bool:
@@ -81,9 +84,11 @@ class AsyncSQLiteStorage:
     async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[bool]:
         """Make the tokens known: from now on an outcome with a lower one is stale.
 
-        False for a delivery whose attempt has an outcome already, or whose record is gone.
+        False for a delivery that is older than the one known, whose attempt has an outcome already,
+        or whose record is gone.
         """
         link = self._link
+        self._sweeper.start()
         values = {"app": link.app, "now": link.clock.now(), "worker": worker_id}
 
         def run(connection: sqlite3.Connection) -> list[bool]:
@@ -170,11 +175,11 @@ def _begin(connection: sqlite3.Connection, deliveries: Sequence[Delivery], value
 def _begin_one(connection: sqlite3.Connection, delivery: Delivery, known: Row | None, values: Named) -> bool:
     if known is None:
         return False
-    status, attempts, number = known
-    if status in FINAL or delivery.token.attempt <= attempts:
+    status, attempts, *token = known
+    if status in FINAL or delivery.token.attempt <= attempts or delivery.token < Token(*token):
         return False
-    if status == TaskStatus.PROCESS and delivery.token.delivery <= number:
-        return True  # known already, or a younger one is: then its outcome will be stale
+    if status == TaskStatus.PROCESS and delivery.token == Token(*token):
+        return True  # known already
     values = {**values, **delivery.token._asdict(), "id": delivery.id}
     connection.execute(sql.LOSE, values)
     connection.execute(sql.BEGIN, values | {"losses": delivery.losses, "turns": delivery.turns})

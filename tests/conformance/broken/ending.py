@@ -84,11 +84,22 @@ def begins_what_has_ended(patch: pytest.MonkeyPatch) -> None:
 
 
 @breaks("4", "storage:requeued_task_runs_again")
-def holds_the_old_token_against_a_requeued_task(patch: pytest.MonkeyPatch) -> None:
+def holds_old_attempts_against_a_requeued_task(patch: pytest.MonkeyPatch) -> None:
     """Takes the first delivery after a requeue for a repetition of the first one before it."""
 
     @around(patch, Item, "reopen")
     def reopen(old: Any, item: Item, now: float) -> None:
-        settled = item.settled
+        attempts = item.attempts
         old(item, now)
-        item.settled = settled
+        item.attempts = attempts
+
+
+@breaks("4", "requeued_task_has_no_moment_of_expiry")
+def requeue_keeps_the_moment_of_expiry(patch: pytest.MonkeyPatch) -> None:
+    """Requeues what was not started in time, so that it is too late again at once."""
+
+    @around(patch, Item, "reopen")
+    def reopen(old: Any, item: Item, now: float) -> None:
+        message = item.message
+        old(item, now)
+        item.message = message

@@ -12,7 +12,6 @@ from conformance.mutating import around, breaks
 from qtasks.memory._hub import Hub
 from qtasks.memory._item import Item
 from qtasks.models import Delivery, GiveBack, Outcome, Settled, Token
-from qtasks.status import TaskStatus
 
 
 @breaks("3", "late_outcome_is_stale_after_redelivery")
@@ -78,6 +77,7 @@ def calls_its_own_outcome_stale(patch: pytest.MonkeyPatch) -> None:
     "3",
     "outcome_of_an_earlier_epoch_is_stale",
     "deliveries_are_counted_through_all_epochs",
+    "requeue_may_come_before_the_acknowledgement",
     "storage:requeue_gives_a_message_to_publish",
 )
 def forgets_the_epoch(patch: pytest.MonkeyPatch) -> None:
@@ -104,14 +104,18 @@ def begins_without_a_token(patch: pytest.MonkeyPatch) -> None:
         return answer
 
 
-@breaks("3", "storage:late_begin_of_an_older_delivery_changes_nothing")
+@breaks(
+    "3",
+    "storage:late_begin_of_an_older_delivery_changes_nothing",
+    "storage:token_of_a_waiting_task_does_not_go_back",
+)
 def lets_the_older_delivery_begin(patch: pytest.MonkeyPatch) -> None:
     """Gives the task to whoever began last, however old the delivery."""
 
     @around(patch, Hub, "_begin")
     def begin(old: Any, hub: Hub, delivery: Delivery, *rest: Any) -> Any:
         item = hub._items.get(delivery.id)
-        if item is not None and item.status is TaskStatus.PROCESS:
+        if item is not None and not item.is_final:
             item.token = Token(0, 0, 0)
         return old(hub, delivery, *rest)
 

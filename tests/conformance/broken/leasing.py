@@ -70,6 +70,15 @@ def never_gives_a_task_back_to_a_late_worker(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Hub, "_keep", lambda *_args: True)
 
 
+@breaks("2", "late_renewal_takes_the_loss_back")
+def counts_a_late_renewal_as_a_loss(patch: pytest.MonkeyPatch) -> None:
+    """Buries in the end what a slow worker has held all the time."""
+
+    @around(patch, Item, "adopt")
+    def adopt(_old: Any, item: Item, now: float) -> None:
+        item.begin(item.token, item.worker or "", now)
+
+
 @breaks("2", "given_back_task_is_held_by_nobody")
 def renews_what_was_given_back(patch: pytest.MonkeyPatch) -> None:
     """Leases a task again to the worker that has given it back."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,6 +12,7 @@ from qtasks.cli.load import load_app
 from qtasks.cli.logs import set_up_logging
 from qtasks.errors import UsageError
 from qtasks.worker.pool import Pool, hold_lifeline
+from qtasks.worker.signals import last_thing
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -68,8 +70,15 @@ def run_worker(options: RunOptions) -> int:
         return Pool(_command(sys.argv[1:]), options.processes, app.config.grace, app.log).run()
     if lifeline is not None:
         lifeline.grace = app.config.grace
-    app.run_forever()
+        if lifeline.is_replacement:
+            app.config.delete_finished_tasks = False  # that was for the start, not for each crash
+    asyncio.run(_work(app))
     return 0
+
+
+async def _work(app: QueueTasks) -> None:
+    with last_thing():
+        await app.run()
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

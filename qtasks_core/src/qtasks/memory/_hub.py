@@ -55,8 +55,18 @@ class Hub:
         """Add what is not known yet."""
         with self._step() as now:
             for message in messages:
-                if message.id not in self._items:
+                known = self._items.get(message.id)
+                if known is None:
                     self._add(message, now, queued=queued)
+                elif not self._keeps and _is_later(message.token, known.token):
+                    self._replace(known, message, now)
+
+    def _replace(self, known: Item, message: Message, now: float) -> None:
+        """Begin a later epoch although the queue has not heard yet how the one before has ended."""
+        self._drop(known)
+        delivery = max(known.token.delivery, message.token.delivery)
+        token = message.token._replace(delivery=delivery)
+        self._add(structs.replace(message, token=token), now, queued=True)
 
     def _add(self, message: Message, now: float, *, queued: bool) -> None:
         delayed = message.due is not None and message.due > now
@@ -132,7 +142,7 @@ class Hub:
             return True  # ended or removed: nobody else has it
         if item.lost_by == holder.info.id and item.token == token:
             before = item.status
-            item.begin(token, holder.info.id, self.clock.now())
+            item.adopt(self.clock.now())
             self._hold(item, holder)
             self._moved(item, before)
         return item.token <= token
@@ -146,10 +156,12 @@ class Hub:
         item = self._items.get(delivery.id)
         if item is None or item.is_final or delivery.token.attempt <= item.attempts:
             return False
+        if delivery.token < item.token:
+            return False  # a younger one is known: its outcome would be stale
         before = item.status
         if before is TaskStatus.PROCESS:
-            if delivery.token <= item.token:
-                return True  # known already, or a younger one is: then its outcome will be stale
+            if delivery.token == item.token:
+                return True
             item.lose(now)
         item.losses, item.turns = delivery.losses, delivery.turns
         item.begin(delivery.token, worker_id, now)
@@ -316,3 +328,7 @@ class Hub:
             remove_at, _, item = heappop(self._removals)
             if item.remove_at == remove_at and self._items.get(item.message.id) is item:
                 self._drop(item)
+
+
+def _is_later(token: Token, other: Token) -> bool:
+    return (token.epoch, token.delivery) > (other.epoch, other.delivery)

@@ -6,6 +6,8 @@ from dataclasses import dataclass, field
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
+from msgspec import structs
+
 from qtasks.models import Delivery, Event, GiveBack, GiveBackReason, Message, Outcome, Record, Token
 from qtasks.status import FINAL, TaskStatus
 
@@ -97,6 +99,12 @@ class Item:
         self.status, self.lost_by = TaskStatus.NEW, self.worker
         self.losses += 1
 
+    def adopt(self, now: float) -> None:
+        """Take a loss back: its worker has come again before anybody else got the task."""
+        self.history.pop()
+        self.losses -= 1
+        self.status, self.lost_by, self.updated_at = TaskStatus.PROCESS, None, now
+
     def give_back(self, returned: GiveBack, now: float) -> None:
         """Count a delivery that came back without an outcome."""
         self._note(returned.reason.value, now)
@@ -123,6 +131,7 @@ class Item:
         self.token = Token(self.token.epoch + 1, 1, self.token.delivery)
         self.status, self.worker, self.settled = TaskStatus.NEW, None, None
         self.attempts = self.losses = self.turns = 0
+        self.message = structs.replace(self.message, expires_at=None)  # that was for the epoch before
         self.due = self.since = self.started_at = self.finished_at = self.remove_at = None
         self.result = self.error = self.reason = None
 

@@ -28,14 +28,22 @@ def this_worker(queues: Sequence[str], slots: int, now: float) -> WorkerInfo:
 
 
 def boot_identity() -> str:
-    """Name the running system and the process namespace; empty where that cannot be told.
+    """Name the running system, the process and the time namespace; empty where that cannot be told.
 
-    A pid means something only inside it: proc(5), /proc/sys/kernel/random/boot_id; namespaces(7).
+    A pid and the moment of its start mean something only inside them: proc(5),
+    /proc/sys/kernel/random/boot_id; namespaces(7).
     """
     try:
         boot = Path("/proc/sys/kernel/random/boot_id").read_text(encoding="ascii").strip()
-        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}"
+        return f"{boot}/{Path('/proc/self/ns/pid').readlink()}/{_time_namespace()}"
     except OSError:
+        return ""
+
+
+def _time_namespace() -> str:
+    try:
+        return str(Path("/proc/self/ns/time").readlink())
+    except OSError:  # before Linux 5.6: there is only one
         return ""
 
 

@@ -22,7 +22,8 @@ from typing import Final, Self
 from qtasks.errors import UsageError
 
 LIFELINE: Final = "QTASKS_LIFELINE"
-"""The variable that tells a child the number of its end of the pipe."""
+"""The variable that tells a child the number of its end of the pipe, and whether it replaces another."""
+_AGAIN: Final = "again"
 
 FIRST_PAUSE: Final = 0.1
 LONGEST_PAUSE: Final = 5.0
@@ -35,10 +36,7 @@ SETTLING: Final = 6.0
 ONE_SIGNAL: Final = 0.5
 """Seconds within which repeated signals are one: a wrapper and the terminal often send the same."""
 
-DRAINED: Final = 3
-"""Exit code of a worker that has given back what it held and asks for a fresh process."""
-
-_CLEAN: Final = frozenset({0, DRAINED, -signal.SIGTERM})
+_CLEAN: Final = frozenset({0, -signal.SIGTERM})
 """Codes of a child that ended as asked; SIGTERM itself ends one that has not begun to work."""
 
 
@@ -132,7 +130,7 @@ class Pool:
                 self._command,
                 stdin=subprocess.DEVNULL,
                 pass_fds=(line,),
-                env={**os.environ, LIFELINE: str(line)},
+                env={**os.environ, LIFELINE: f"{line} {_AGAIN}" if child.started_at else str(line)},
                 start_new_session=True,
             )
         except OSError as exc:
@@ -223,15 +221,15 @@ def _note(number: int, frame: FrameType | None) -> None:
 
 
 def _how(code: int) -> str:
-    if code == DRAINED:
-        return f"exit code {code}: drained, to be replaced"
     return f"exit code {code}" if code >= 0 else f"signal {-code}"
 
 
 class Lifeline:
     """The child's end of the pipe, watched by a daemon thread."""
 
-    def __init__(self, fd: int) -> None:
+    def __init__(self, fd: int, *, is_replacement: bool) -> None:
+        self.is_replacement = is_replacement
+        """Whether a process had this place before."""
         self.grace = 30.0
         """Seconds after which a child that has not stopped by itself is killed, and `SETTLING` more."""
         self._fd = fd
@@ -253,5 +251,8 @@ def hold_lifeline() -> Lifeline | None:
     The first thing that a child does. The variable is taken out of the environment, so that programs
     which a task starts are no children of the pool.
     """
-    fd = os.environ.pop(LIFELINE, None)
-    return None if fd is None else Lifeline(int(fd))
+    line = os.environ.pop(LIFELINE, None)
+    if line is None:
+        return None
+    fd, _, again = line.partition(" ")
+    return Lifeline(int(fd), is_replacement=again == _AGAIN)

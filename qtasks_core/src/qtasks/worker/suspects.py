@@ -48,4 +48,4 @@ class Suspects:
 
 def _later(delivery: Delivery, now: float) -> GiveBack:
     delay = min(LONGEST, max(SHORTEST, SHARE * (now - delivery.since)))
-    return GiveBack(delivery.id, delivery.token, GiveBackReason.STOPPED, delay)
+    return GiveBack(delivery.id, delivery.token, GiveBackReason.APART, delay)

@@ -12,6 +12,7 @@ import msgspec
 
 from qtasks.clock import SYSTEM_CLOCK
 from qtasks.models import Delivery, WorkerInfo
+from qtasks.status import TaskStatus
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Hand, World
 from qtasks.worker.identity import started, this_worker
@@ -132,6 +133,23 @@ class Leasing(Suite):
 
         assert await other.ready_now() == []
         await process.finish(delivery)
+
+    async def test_late_renewal_takes_the_loss_back(self, world: World) -> None:
+        """A worker that renews late, before anybody has taken its task, has lost nothing by the count."""
+        process = await world.process()
+        await process.publish(world.message())
+        late, other = await process.worker(), await process.worker("other")
+        delivery = await late.fetch_one()
+        for _ in range(3):
+            await world.pass_time(world.lease * 1.1)
+            await other.ready_now()  # whoever looks for ended leases has looked
+            assert list(late.renew(delivery)) == []
+
+        record = await process.record(delivery.id)
+
+        assert (record.status, record.losses, record.history) == (TaskStatus.PROCESS, 0, ())
+        await world.pass_time(world.lease * 1.1)
+        assert (await late.fetch_one()).losses == 1
 
     async def test_renewal_is_silent_about_settled_tasks(self, world: World) -> None:
         """A task whose outcome has just been recorded is not reported as lost."""

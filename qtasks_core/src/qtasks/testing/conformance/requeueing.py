@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from qtasks.models import Settled
+from qtasks.models import Settled, Token
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import World
@@ -91,6 +91,36 @@ class Requeueing(Suite):
 
         assert (await process.record(delivery.id)).status is TaskStatus.NEW
         assert [d.id for d in await (await process.worker()).ready_now()] == [delivery.id]
+
+    async def test_requeued_task_has_no_moment_of_expiry(self, world: World) -> None:
+        """A task that was not started in time gets all the time it needs when somebody requeues it."""
+        process = await world.process()
+        message = world.message(expires_at=world.clock.now() + world.lease * 0.5)
+        await process.publish(message)
+        await world.pass_time(world.lease * 0.6)
+        worker = await process.worker()
+        await process.finish(await worker.fetch_one(), TaskStatus.DEAD, started_at=None, reason="expired")
+
+        await process.dispatch.requeue([message.id])
+
+        assert (await worker.fetch_one()).expires_at is None
+        assert (await process.record(message.id)).expires_at is None
+
+    async def test_requeue_may_come_before_the_acknowledgement(self, world: World) -> None:
+        """A task comes again that is requeued when its end is recorded, and the queue is told only then."""
+        process = await world.process()
+        await process.publish(world.message())
+        worker = await process.worker()
+        ended = await worker.fetch_one()
+        await process.storage.finish([process.outcome(ended)])
+
+        await process.dispatch.requeue([ended.id])
+        await process.broker.settle([process.outcome(ended)])
+
+        again = await worker.fetch_one()
+        assert (again.id, again.token) == (ended.id, Token(2, 1, 2))
+        await process.finish(again, result=b"again")
+        assert (await process.record(ended.id)).result == b"again"
 
     async def _tried_lost_and_ended(self, world: World) -> str:
         """Bring a task to its end by way of a retry and a loss, and return its id."""

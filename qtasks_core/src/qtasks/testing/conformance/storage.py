@@ -86,10 +86,24 @@ class StorageConformance(Suite):
         new = _delivery(old.id, Token(1, 1, 2), losses=1)
         await storage.begin([new], "w2")
 
-        await storage.begin([old], "w1")
+        assert list(await storage.begin([old], "w1")) == [False]
 
         assert list(await storage.finish([_outcome(old)])) == [Settled.STALE]
         assert list(await storage.finish([_outcome(new)])) == [Settled.RECORDED]
+
+    async def test_token_of_a_waiting_task_does_not_go_back(self, world: World) -> None:
+        """Also while a task waits again, no delivery may begin that is older than the one known."""
+        storage: Storage = await world.component()
+        old = await _added(world, storage)
+        new = _delivery(old.id, Token(1, 1, 2))
+        await storage.begin([new], "w2")
+        await storage.give_back([GiveBack(old.id, new.token, GiveBackReason.STOPPED)])
+
+        answers = await storage.begin([old], "w1")
+
+        (record,) = await storage.get([old.id])
+        assert record is not None
+        assert (list(answers), record.token, record.status) == ([False], new.token, TaskStatus.NEW)
 
     async def test_redelivery_tells_of_the_loss(self, world: World) -> None:
         """The record counts and names the delivery that a redelivery shows to be lost."""
@@ -186,16 +200,18 @@ class StorageConformance(Suite):
         assert (record.error, record.finished_at) == (None, None)
 
     async def test_requeued_task_runs_again(self, world: World) -> None:
-        """The broker has forgotten the task and begins to count anew: the record takes its outcome."""
+        """The broker counts on from the message: its next delivery begins, the one before does not."""
         storage: Storage = await world.component()
         delivery = await _begun(world, storage)
         await storage.finish([_outcome(delivery)])
-        await storage.requeue([delivery.id])
+        (message,) = await storage.requeue([delivery.id])
+        assert message is not None
+        again = _delivery(delivery.id, message.token._replace(delivery=message.token.delivery + 1))
 
-        answers = await storage.begin([delivery], "w2")
-        settled = await storage.finish([_outcome(delivery, result=b"again", at=world.clock.now())])
+        answers = await storage.begin([delivery, again], "w2")
+        settled = await storage.finish([_outcome(again, result=b"again", at=world.clock.now())])
 
-        assert (list(answers), list(settled)) == ([True], [Settled.RECORDED])
+        assert (list(answers), list(settled)) == ([False, True], [Settled.RECORDED])
         (record,) = await storage.get([delivery.id])
         assert record is not None
         assert (record.status, record.result) == (TaskStatus.SUCCESS, b"again")
