@@ -25,7 +25,6 @@ from qtasks.status import TaskStatus
 from qtasks.worker.identity import this_worker
 from qtasks_sqlite import _schema
 from qtasks_sqlite import _statements as sql
-from qtasks_sqlite._holder import holder_row
 from qtasks_sqlite._rows import Role, Row, finish_row, ids_text, message_row
 
 BATCH = 100
@@ -49,7 +48,8 @@ class Raw:
 
     def _hold(self) -> None:
         worker = this_worker(("default",), BATCH, NOW)
-        row = holder_row(app.name, worker, "", SYSTEM_CLOCK.boot(), DAY)
+        boot = SYSTEM_CLOCK.boot()
+        row = (app.name, worker.id, "", boot, boot + DAY, "{}")
         (number,) = self.connection.execute(sql.HOLD, row).fetchone()
         self.claim_values = {
             "app": app.name,

@@ -94,7 +94,9 @@ class Database:
             await asyncio.wait({self._opening})
         if self._life is not None:
             self._writer.close()
-            await asyncio.shield(self._life)
+            await asyncio.wait({self._life})
+            if not self._life.cancelled():
+                self._life.result()
 
     async def write(self, work: Work[T]) -> T:
         """Have work committed, together with whatever else is asked now.
