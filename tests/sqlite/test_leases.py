@@ -226,8 +226,9 @@ async def test_claim_that_waited_gives_a_whole_lease(world: World, path: Path, a
     """The lease counts from the moment when the claim has the lock, however long it has waited."""
     process = await world.process()
     worker = await process.worker()
-    await process.publish(world.message())
-    await world.pass_time(1)
+    await process.publish(*world.messages(2))
+    await worker.fetch_one()
+    await world.pass_time(0.5)
     with closing(sqlite3.connect(path, isolation_level=None)) as other:
         other.execute("BEGIN IMMEDIATE")
         fetch = asyncio.ensure_future(worker.consumer.fetch(1))
@@ -255,7 +256,7 @@ async def test_lease_is_never_shortened(world: World, ask: Ask) -> None:
 
     keeper.renew([(delivery.id, delivery.token)])
     assert ask("SELECT renewed, until FROM holder") == before
-    # The register of a worker that is known, which every claim does that prolongs a lease.
+    # A worker that is known registers again, which is what a claim does to prolong the lease.
     await process.worker(info=worker.info)
     assert ask("SELECT renewed, until FROM holder") == before
     keeper.close()

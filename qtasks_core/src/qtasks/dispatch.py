@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from qtasks.models import Delivery, GiveBack, Message, Outcome, Record, Settled
+from qtasks.models import Delivery, GiveBack, GiveBackReason, Message, Outcome, Record, Settled
 from qtasks.protocols import Broker, Storage
 from qtasks.status import TaskStatus
 
@@ -39,11 +39,19 @@ class Dispatch:
         if self.joined:
             return deliveries
         answers = await self.storage.begin(deliveries, worker_id)
-        ended = [d for d, go_on in zip(deliveries, answers, strict=True) if not go_on]
-        if ended:
-            records = await self.storage.get([d.id for d in ended])
-            await self.broker.settle([_as_recorded(d, r) for d, r in zip(ended, records, strict=True)])
+        if refused := [d for d, go_on in zip(deliveries, answers, strict=True) if not go_on]:
+            await self._let_go(refused)
         return [d for d, go_on in zip(deliveries, answers, strict=True) if go_on]
+
+    async def _let_go(self, refused: Sequence[Delivery]) -> None:
+        """Acknowledge what has ended; what is older than its record comes again, with a younger token."""
+        ended = await self._ended_otherwise(refused)
+        if ended:
+            await self.broker.settle(ended)
+        settled = {outcome.id for outcome in ended}
+        older = [GiveBack(d.id, d.token, GiveBackReason.STOPPED) for d in refused if d.id not in settled]
+        if older:
+            await self.broker.give_back(older)
 
     async def settle(self, outcomes: Sequence[Outcome]) -> Sequence[Settled]:
         """Record the outcomes and take them off the queue."""
@@ -56,11 +64,11 @@ class Dispatch:
             await self.broker.settle(ended)
         return answers
 
-    async def _ended_otherwise(self, refused: Sequence[Outcome]) -> list[Outcome]:
-        """Return how tasks have ended whose record took no outcome: the queue must let go of them too."""
+    async def _ended_otherwise(self, refused: Sequence[Delivery | Outcome]) -> list[Outcome]:
+        """Return how those have ended whose record takes nothing more: the queue must let go of them too."""
         if not refused:
             return []
-        records = await self.storage.get([outcome.id for outcome in refused])
+        records = await self.storage.get([one.id for one in refused])
         outcomes = [_as_recorded(o, r) for o, r in zip(refused, records, strict=True)]
         return [outcome for outcome in outcomes if outcome.status not in _UNDER_WAY]
 

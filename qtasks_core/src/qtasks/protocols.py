@@ -149,8 +149,9 @@ class Storage(Component, Protocol):
     async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[bool]:
         """Make the tokens known: from now on an outcome with a lower one is stale.
 
-        False for a delivery whose attempt has an outcome already, or whose record is gone: a crash
-        came between the record and the acknowledgement, and the core only acknowledges it.
+        False for a delivery whose attempt has an outcome already, or whose record is gone (a crash came
+        between the record and the acknowledgement, and the core only acknowledges it), and for one that
+        is older than the delivery that is known.
         """
         ...
 
