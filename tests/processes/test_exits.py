@@ -25,6 +25,7 @@ app = QueueTasks("shop", broker_url=sys.argv[1], plugins=False)
 def last_line() -> None:
     os.write(1, f"{{time.monotonic()}}\\n".encode())
 """
+FIRST_CALL_AFTER_THE_MAIN_THREAD = "blocking in a thread that outlives the main one"
 ASYNC = START.format(face=".asyncio", async_="async ")
 SYNC = START.format(face="", async_="")
 
@@ -84,7 +85,7 @@ raise RuntimeError("boom")
         1,
         1,
     ),
-    "blocking in a thread that outlives the main one": (
+    FIRST_CALL_AFTER_THE_MAIN_THREAD: (
         SYNC
         + """
 def produce() -> None:
@@ -147,6 +148,8 @@ asyncio.run(main())
 @pytest.mark.parametrize("name", PROGRAMS)
 async def test_a_program_ends_by_itself(place: Place, name: str) -> None:
     """Closed or not, it ends at once after its last line, without a word, and its tasks are kept."""
+    if name == FIRST_CALL_AFTER_THE_MAIN_THREAD and sys.version_info[:2] == (3, 12):
+        pytest.skip("Python 3.12 starts no thread once the main one has ended, and a connection needs one")
     program, tasks, code = PROGRAMS[name]
     process = place.run([sys.executable, "-W", "error", "-c", program, place.url])
 

@@ -64,8 +64,11 @@ app = QueueTasks("shop", broker_url=url)
 async def add(a: int, b: int) -> int:
     return a + b
 
+begun = threading.Event()
+
 async def main() -> None:
     await add.add_task(1, 2)
+    begun.set()
     threading.main_thread().join()  # the main thread has nothing more to do
     for _ in range(20):
         await asyncio.sleep(0.01)
@@ -73,6 +76,7 @@ async def main() -> None:
     print("still works")
 
 threading.Thread(target=lambda: asyncio.run(main())).start()
+begun.wait()  # Python 3.12 starts no thread once the main one has ended, and a connection has one
 """
 )
 
