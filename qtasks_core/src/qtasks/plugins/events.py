@@ -137,13 +137,13 @@ class WorkerStop(HookEvent, frozen=True):
 
 
 class StarterStart(HookEvent, frozen=True):
-    """The starter is about to start its parts."""
+    """The app is connected, and the starter is about to start the worker."""
 
     starter: Starter
 
 
 class StarterStop(HookEvent, frozen=True):
-    """The starter has stopped its parts."""
+    """The starter has stopped the worker; the app disconnects next."""
 
     starter: Starter
 

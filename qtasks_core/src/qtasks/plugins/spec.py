@@ -129,8 +129,8 @@ class Plugin:
 
     @hookspec
     async def starter_start(self, event: StarterStart) -> None:
-        """Learn that the starter is about to start its parts."""
+        """Learn that the app is connected and the worker is about to start."""
 
     @hookspec
     async def starter_stop(self, event: StarterStop) -> None:
-        """Learn that the starter has stopped its parts."""
+        """Learn that the worker has stopped and the app disconnects next."""
