@@ -7,7 +7,7 @@ import sqlite3
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Any
 
@@ -19,7 +19,7 @@ from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance import World
 from qtasks.testing.setup import TestSetup
 from qtasks_sqlite import AsyncSQLiteBroker, _session
-from qtasks_sqlite._schema import APPLICATION_ID, MIGRATIONS
+from qtasks_sqlite._schema import APPLICATION_ID, MIGRATIONS, prepare, version_of
 
 Ask = Callable[..., list[tuple[Any, ...]]]
 
@@ -234,6 +234,30 @@ async def test_database_of_another_program_is_a_mismatch(
         await _start(url)
 
     assert path.read_bytes() == before
+
+
+@pytest.mark.parametrize("moment", range(1, 5))
+def test_file_that_another_process_makes_meanwhile_is_ours(tmp_path: Path, moment: int) -> None:
+    """Whichever statement of the look at an empty file it comes before, it is no file of a stranger."""
+    path = str(tmp_path / "tasks.db")
+
+    class Raced(sqlite3.Connection):
+        statements = 0
+
+        def execute(self, *args: Any) -> sqlite3.Cursor:
+            Raced.statements += 1
+            if Raced.statements == moment:
+                other = sqlite3.connect(path, isolation_level=None, timeout=0)
+                with suppress(sqlite3.OperationalError):  # this one may have the lock by now
+                    prepare(other, path)
+                other.close()
+            return super().execute(*args)
+
+    connection = sqlite3.connect(path, isolation_level=None, factory=Raced)
+    prepare(connection, path)
+
+    assert version_of(connection, path) == len(MIGRATIONS)
+    connection.close()
 
 
 async def test_newer_schema_is_a_mismatch(url: str, ask: Ask) -> None:

@@ -102,6 +102,13 @@ MIGRATIONS: Final = (_VERSION_1,)
 """What leads from each version of the schema to the next; the length is the newest version."""
 
 
+# One statement, so that what another process commits meanwhile is seen whole or not at all.
+_WHOSE: Final = """
+SELECT (SELECT application_id FROM pragma_application_id), (SELECT user_version FROM pragma_user_version),
+       (SELECT count(*) FROM sqlite_master)
+"""
+
+
 def prepare(connection: sqlite3.Connection, path: str) -> None:
     """Check that the file is ours, or nobody's, and bring its tables to the newest version.
 
@@ -136,8 +143,7 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
     Raises:
         BackendMismatch: It belongs to another program, or to a newer version of QTasks.
     """
-    (owner,) = connection.execute("PRAGMA application_id").fetchone()
-    (version,) = connection.execute("PRAGMA user_version").fetchone()
+    owner, version, tables = connection.execute(_WHOSE).fetchone()
     if owner == APPLICATION_ID:
         if version > len(MIGRATIONS):
             raise BackendMismatch(
@@ -145,7 +151,6 @@ def version_of(connection: sqlite3.Connection, path: str) -> int:
                 f" (schema {version}, known here: {len(MIGRATIONS)}): upgrade qtasks and qtasks-sqlite"
             )
         return int(version)
-    (tables,) = connection.execute("SELECT count(*) FROM sqlite_master").fetchone()
     if owner or version or tables:
         raise BackendMismatch(f"{path} belongs to another program: choose another path for the tasks")
     return 0
