@@ -57,12 +57,16 @@ def _is_int(low: int, high: int | None = None) -> Callable[[Any], bool]:
     return check
 
 
+def is_number(value: object) -> bool:
+    """Whether it is a finite number; true and false are none."""
+    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+
+
 def _is_seconds(*, low: float = 0.0, optional: bool = False) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
         if value is None:
             return optional
-        number = isinstance(value, (int, float)) and not isinstance(value, bool)
-        return number and math.isfinite(value) and value >= low
+        return is_number(value) and value >= low
 
     return check
 

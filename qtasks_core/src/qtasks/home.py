@@ -70,11 +70,10 @@ class Home:
                 self._runtime, self._stack = await self._open()
             return self._runtime
 
-    async def enter(self) -> Runtime:
+    async def enter(self) -> None:
         """Connect, and stay connected until `exit` was called as often as this."""
-        runtime = await self.ready()
+        await self.ready()
         self._users += 1
-        return runtime
 
     async def exit(self) -> None:
         """Leave, if nobody else has entered."""
@@ -121,16 +120,13 @@ class Home:
             self._forget_parent()
             if self._loop is not loop:
                 # The loop before has ended or was left: its connections were closed with it.
-                self._loop, self._runtime, self._stack, self._lock = loop, None, None, asyncio.Lock()
-                self._users = 0
+                self._begin_in(loop)
 
     def _forget_parent(self) -> None:
         if self._pid != os.getpid():
-            self._pid, self._claim, self._loop, self._runtime, self._stack = (
-                os.getpid(),
-                None,
-                None,
-                None,
-                None,
-            )
-            self._lock, self._users = asyncio.Lock(), 0
+            self._pid, self._claim = os.getpid(), None
+            self._begin_in(None)
+
+    def _begin_in(self, loop: asyncio.AbstractEventLoop | None) -> None:
+        self._loop, self._runtime, self._stack = loop, None, None
+        self._lock, self._users = asyncio.Lock(), 0

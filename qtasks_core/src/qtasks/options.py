@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
@@ -10,7 +9,7 @@ from difflib import get_close_matches
 from typing import Any, Final
 from uuid import UUID
 
-from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_queue_name
+from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_number, is_queue_name
 from qtasks.errors import ConfigError
 from qtasks.ids import as_id
 from qtasks.retry import RetryPolicy
@@ -145,7 +144,7 @@ def check_seconds(name: str, value: float | None) -> None:
     """Raise ConfigError unless it is None or a positive finite number."""
     if value is None:
         return
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 < value < math.inf:
+    if not is_number(value) or value <= 0:
         raise ConfigError(f"{name} must be a positive number of seconds, not {value!r}")
 
 
@@ -153,7 +152,7 @@ def check_timeout(value: float | None) -> None:
     """Raise ConfigError unless it is None or a number of seconds that can be waited."""
     if value is None:
         return
-    if not isinstance(value, (int, float)) or isinstance(value, bool) or not 0 <= value < math.inf:
+    if not is_number(value) or value < 0:
         raise ConfigError(f"timeout must be seconds, 0 or more, or None to wait without limit, not {value!r}")
 
 
@@ -168,7 +167,7 @@ def check_delay(delay: float | None, eta: datetime | None) -> None:
         raise ConfigError(f"eta must be a datetime with a time zone, not {eta!r}")
     if delay is None:
         return
-    if not isinstance(delay, (int, float)) or isinstance(delay, bool) or not 0 <= delay <= LONGEST_DELAY:
+    if not is_number(delay) or not 0 <= delay <= LONGEST_DELAY:
         raise ConfigError(f"delay must be 0 … {LONGEST_DELAY:.0f} seconds, not {delay!r}")
 
 

@@ -21,8 +21,6 @@ if TYPE_CHECKING:
     from qtasks.result import Task
     from qtasks.runtime import Runtime
 
-_NOTHING: Mapping[str, Any] = {}
-
 
 class Call(msgspec.Struct, frozen=True):
     """A task with its arguments, not sent yet: what `task.bind(…)` makes."""

@@ -21,7 +21,7 @@ class Lease:
         self._info = msgspec.json.encode(worker).decode()
         self._config = link.config
         self._clock = link.clock
-        self._shift = link.database.boot_shift
+        self._database = link.database
         self.clock_id = link.database.clock_id
 
     @property
@@ -31,7 +31,7 @@ class Lease:
 
     def boot(self) -> float:
         """Return the time on the clock of leases."""
-        return self._clock.boot() - self._shift
+        return self._database.boot(self._clock)
 
     def hold(self, connection: sqlite3.Connection) -> tuple[int, float]:
         """Begin or prolong it, and return the id of the holder and the moment.

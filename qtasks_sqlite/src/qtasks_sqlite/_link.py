@@ -86,7 +86,7 @@ class Link:
 
     def boot(self) -> float:
         """Return the time on the clock that all processes of the machine share."""
-        return self.clock.boot() - self.database.boot_shift
+        return self.database.boot(self.clock)
 
     @property
     def level(self) -> Level:

@@ -13,6 +13,7 @@ from typing import Any, Final, TypeVar
 
 import aiosqlite
 
+from qtasks.clock import Clock
 from qtasks_sqlite._bell import Bell
 from qtasks_sqlite._clock import boot_shift, clock_id
 from qtasks_sqlite._errors import translated
@@ -45,8 +46,7 @@ class Database:
         self.closed = threading.Event()
         self.clock_id = clock_id()
         """Names the boot on whose clock leases are measured."""
-        self.boot_shift = boot_shift()
-        """Seconds that the boot clock of this process is ahead of that of the machine."""
+        self._boot_shift = boot_shift()
         self._bell = Bell(path)
         self.waiters = Waiters(self)
         self.hearing = Hearing(self._bell, self._version, self.waiters.look)
@@ -97,6 +97,10 @@ class Database:
             await asyncio.wait({self._life})
             if not self._life.cancelled():
                 self._life.result()
+
+    def boot(self, clock: Clock) -> float:
+        """Return the time on the clock of leases, which all processes of the machine share."""
+        return clock.boot() - self._boot_shift
 
     async def write(self, work: Work[T]) -> T:
         """Have work committed, together with whatever else is asked now.

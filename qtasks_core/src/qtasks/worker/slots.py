@@ -26,11 +26,6 @@ class Slots:
         """How many deliveries may be fetched now."""
         return self.total - self.running if self.unsettled <= self.total else 0
 
-    @property
-    def is_idle(self) -> bool:
-        """Whether nothing runs and nothing waits to be recorded."""
-        return not self.running and not self.unsettled
-
     def take(self, count: int) -> None:
         """Give slots to `count` deliveries."""
         self.running += count
