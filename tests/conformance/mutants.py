@@ -5,16 +5,27 @@ from __future__ import annotations
 from conformance.broken import (  # noqa: F401  # each registers its mutants
     accepting,
     apps,
+    cancelling,
+    choosing,
     config,
     counting,
     delivering,
     ending,
     fencing,
+    finding,
+    inspecting,
     leasing,
+    limiting,
+    listening,
     living,
     ordering,
+    purging,
     recording,
+    reporting,
+    signalling,
+    unique,
     waiting,
+    watching,
 )
 from conformance.mutating import MUTANTS, Mutant
 

@@ -40,7 +40,8 @@ def breaks(contract: str, *promises: str) -> Callable[[Break], Break]:
 
     Args:
         contract: Number or name of what it breaks.
-        promises: Names without `test_`; those of other suites than the broker's as `suite:name`.
+        promises: Names without `test_`; those of other suites than the broker's as `suite:name`, where
+            `apart` is the broker's over a storage of another place.
     """
 
     def register(break_it: Break) -> Break:

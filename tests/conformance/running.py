@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
+from collections.abc import Callable
 from typing import Any
 
 from qtasks.ids import new_id
@@ -16,22 +17,36 @@ from qtasks.testing.conformance import (
     World,
 )
 
-SUITES: dict[str, tuple[type, type]] = {
+
+class ApartConformance(BrokerConformance):
+    """A broker over a storage of another place."""
+
+    separate_storage = True
+
+
+def _apart(url: str) -> AsyncMemoryBroker:
+    return AsyncMemoryBroker(url, storage=AsyncMemoryStorage(f"{url}-records"))
+
+
+SUITES: dict[str, tuple[type, Callable[[str], Any]]] = {
     "broker": (BrokerConformance, AsyncMemoryBroker),
     "storage": (StorageConformance, AsyncMemoryStorage),
     "config": (ConfigConformance, AsyncMemoryGlobalConfig),
 }
+"""What must have a mutant for each of its promises."""
+
+ALL: dict[str, tuple[type, Callable[[str], Any]]] = {**SUITES, "apart": (ApartConformance, _apart)}
 
 
 def promises(suite: str) -> list[str]:
     """Return the names of all promises of a suite."""
-    kind, _ = SUITES[suite]
+    kind, _ = ALL[suite]
     return [name for name in dir(kind) if name.startswith("test_")]
 
 
 async def broken_promise(suite: str, promise: str, *, takes_clock: bool = True) -> str | None:
     """Run one promise at a place of its own; return how it failed, or None where it is kept."""
-    kind, component = SUITES[suite]
+    kind, component = ALL[suite]
     url = f"memory://{new_id()}"
 
     async def make() -> Any:

@@ -12,7 +12,13 @@ from conformance.running import broken_promise
 
 from qtasks.clock import SYSTEM_CLOCK
 from qtasks.testing import FakeClock, TestSetup
-from qtasks.testing.conformance import BrokerConformance, World
+from qtasks.testing.conformance import (
+    BrokerConformance,
+    ConfigConformance,
+    StorageConformance,
+    World,
+    contracts,
+)
 
 THIRD_PARTY = """
 import pytest
@@ -81,15 +87,34 @@ def test_own_tests_may_be_added() -> None:
     assert Mine.test_something_else.__doc__ == "More."
 
 
-def test_every_promise_is_a_sentence() -> None:
+@pytest.mark.parametrize("suite", [BrokerConformance, StorageConformance, ConfigConformance])
+def test_every_promise_is_a_sentence(suite: type) -> None:
     """Each test of the kit says in one sentence what it promises."""
-    names = [name for name in dir(BrokerConformance) if name.startswith("test_")]
+    names = [name for name in dir(suite) if name.startswith("test_")]
 
-    assert len(names) > 90
+    assert len(names) > 25
     for name in names:
-        text = getattr(BrokerConformance, name).__doc__ or ""
+        text = getattr(suite, name).__doc__ or ""
         assert text.endswith("."), name
         assert "\n" not in text, name
+
+
+def test_page_of_contracts_is_that_of_the_kit() -> None:
+    """The page in the documentation says what the kit proves; `scripts/contracts` writes it."""
+    page = Path(__file__).parents[2] / "docs" / "contracts.md"
+
+    assert page.read_text(encoding="utf-8") == contracts()
+
+
+@pytest.mark.parametrize("suite", [BrokerConformance, StorageConformance, ConfigConformance])
+def test_page_of_contracts_is_whole(suite: type) -> None:
+    """It has a line for each promise of each suite, in the words of the kit."""
+    page = contracts()
+
+    for name in dir(suite):
+        if name.startswith("test_"):
+            title = name.removeprefix("test_").replace("_", " ")
+            assert f"* **{title}.** {getattr(suite, name).__doc__}\n" in page
 
 
 def test_third_party_file_runs(tmp_path: Path) -> None:

@@ -29,14 +29,31 @@ def test_every_promise_has_a_mutant() -> None:
     """No promise of the kit is so weak that nothing can break it."""
     every = {(suite, promise) for suite in SUITES for promise in promises(suite)}
 
-    assert set(NAMED) == every
+    assert {(suite, promise) for suite, promise in NAMED if suite in SUITES} == every
 
 
 def test_every_contract_of_a_backend_has_a_mutant() -> None:
     """Each contract that a backend has to keep is broken by at least one mutant."""
     contracts = {mutant.contract for mutant in MUTANTS}
 
-    assert contracts >= {"1", "2", "3", "4", "5", "6", "7", "9", "10", "11", "15", "apps", "config"}
+    assert contracts >= {
+        "1",
+        "2",
+        "3",
+        "4",
+        "5",
+        "6",
+        "7",
+        "8",
+        "9",
+        "10",
+        "11",
+        "15",
+        "apps",
+        "config",
+        "unique",
+        "limits",
+    }
 
 
 def test_mutants_say_what_they_do() -> None:

@@ -11,7 +11,7 @@ import pytest
 
 from qtasks.ids import new_id
 from qtasks.memory import AsyncMemoryBroker
-from qtasks.models import Delivery, Message, Outcome
+from qtasks.models import Cancel, Delivery, Message, Outcome, Report
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing import TestSetup
 from qtasks.worker.identity import this_worker
@@ -26,6 +26,7 @@ def url() -> str:
 async def started(url: str) -> AsyncMemoryBroker:
     """Start another broker at the place."""
     broker, setup = AsyncMemoryBroker(url), TestSetup()
+    await broker.storage.global_config.start(setup)
     await broker.storage.start(setup)
     await broker.start(setup)
     return broker
@@ -99,6 +100,55 @@ async def test_waiter_is_woken_from_another_thread(url: str) -> None:
         record = await waiting
     assert record is not None
     assert record.status is TaskStatus.SUCCESS
+
+
+async def test_worker_is_told_from_another_thread(url: str) -> None:
+    """Who waits for signals in one loop hears of a cancellation that was asked for in another."""
+    broker = await started(url)
+    await broker.publish(messages(1))
+    consumer = await broker.open_consumer(this_worker(["default"], 1, 0.0), ["default"])
+    (delivery,) = await consumer.fetch(1)
+    waiting = asyncio.ensure_future(consumer.signals())
+    await asyncio.wait({waiting}, timeout=0.01)
+
+    async def cancel() -> None:
+        await (await started(url)).storage.cancel([Cancel(delivery.id, "asked")])
+
+    async with asyncio.timeout(2):
+        await OtherThread(cancel).ended()
+        assert [signal.id for signal in await waiting] == [delivery.id]
+
+
+async def test_listener_is_woken_from_another_thread(url: str) -> None:
+    """Who listens in one loop hears what a body in another yields."""
+    broker = await started(url)
+    await broker.publish(messages(1))
+    consumer = await broker.open_consumer(this_worker(["default"], 1, 0.0), ["default"])
+    (delivery,) = await consumer.fetch(1)
+    waiting = asyncio.ensure_future(broker.storage.listen(delivery.id, 0, 0))
+    await asyncio.wait({waiting}, timeout=0.01)
+
+    async def report() -> None:
+        there = await started(url)
+        await there.storage.report([Report(delivery.id, delivery.token, items=(b"1", b"2"))])
+
+    async with asyncio.timeout(2):
+        await OtherThread(report).ended()
+        assert (await waiting).items == (b"1", b"2")
+
+
+async def test_watcher_is_woken_from_another_thread(url: str) -> None:
+    """Who watches a group in one loop hears of what is set in another."""
+    config = (await started(url)).storage.global_config
+    waiting = asyncio.ensure_future(config.watch("pauses", {}))
+    await asyncio.wait({waiting}, timeout=0.01)
+
+    async def pause() -> None:
+        await (await started(url)).storage.global_config.set("pauses", "default", value=True)
+
+    async with asyncio.timeout(2):
+        await OtherThread(pause).ended()
+        assert await waiting == {"default": True}
 
 
 async def test_workers_of_many_threads_share_the_work(url: str) -> None:

@@ -23,6 +23,8 @@ class Limits:
     """Seconds by which a delayed task may start late on an idle system, p99."""
     longest_delay: float = 10 * 365 * 86_400.0
     """Seconds."""
+    peeks: bool = True
+    """`peek` shows what is next in a queue."""
     wake_up: str = "push"
     """How idle workers and waiters learn of news, in words for people."""
 

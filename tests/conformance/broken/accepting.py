@@ -28,7 +28,12 @@ def records_without_queueing(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Hub, "_enqueue", lambda *_args: None)
 
 
-@breaks("1", "repeated_publish_is_one_task", "repeated_publish_leaves_a_running_task_alone")
+@breaks(
+    "1",
+    "repeated_publish_is_one_task",
+    "repeated_publish_leaves_a_running_task_alone",
+    "cancelled_task_is_not_revived",
+)
 def doubles_a_repeated_publish(patch: pytest.MonkeyPatch) -> None:
     """Queues a task again when its publish is repeated."""
 

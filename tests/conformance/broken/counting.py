@@ -57,6 +57,16 @@ def counts_unknown_names_as_losses(patch: pytest.MonkeyPatch) -> None:
             item.losses, item.turns = item.losses + 1, 0
 
 
+@breaks("5", "limits_count_for_nothing", "storage:limited_give_back_is_recorded")
+def counts_what_a_limit_holds_back(patch: pytest.MonkeyPatch) -> None:
+    """Buries by and by what only has to wait for its turn."""
+
+    @around(patch, Item, "give_back")
+    def give_back(old: Any, item: Item, returned: GiveBack, now: float) -> None:
+        old(item, returned, now)
+        item.losses += returned.reason is GiveBackReason.LIMITED
+
+
 @breaks("5", "history_names_each_loss", "history_names_the_reason")
 def tells_no_history(patch: pytest.MonkeyPatch) -> None:
     """Keeps no trace of deliveries that were lost."""

@@ -19,6 +19,16 @@ from qtasks.models import Outcome
 from qtasks.status import TaskStatus
 
 
+@breaks("9", "waiter_sees_the_whole_change")
+def tells_half_of_it(patch: pytest.MonkeyPatch) -> None:
+    """Wakes who waits before the moment of the next attempt is written."""
+
+    @around(patch, Item, "settle")
+    def settle(old: Any, item: Item, outcome: Outcome, now: float) -> None:
+        old(item, outcome, now)
+        item.due = None
+
+
 @breaks("9", "unknown_task_is_answered_at_once")
 def waits_for_the_unknown(patch: pytest.MonkeyPatch) -> None:
     """Waits for ever for a task that was never there."""

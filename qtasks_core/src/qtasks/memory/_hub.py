@@ -1,65 +1,53 @@
-"""The tasks of one app at one place: every step of every component, one at a time."""
+"""The steps that every task takes: in, out, and to its end."""
 
 from __future__ import annotations
 
-from collections import Counter
-from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
-from heapq import heappop, heappush
-from itertools import count
-from threading import Lock
+from collections.abc import Sequence
 
 from msgspec import structs
 
-from qtasks.clock import Clock
+from qtasks.memory._board import Board
 from qtasks.memory._item import Item, Spot
-from qtasks.memory._leases import Holder, Leases
-from qtasks.memory._lines import Lines
-from qtasks.memory._waits import Waits
+from qtasks.memory._leases import Holder
 from qtasks.memory._wake import Sleeper, Waiter
-from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled, Token, WorkerInfo
+from qtasks.models import (
+    Counts,
+    Delivery,
+    GiveBack,
+    Message,
+    Outcome,
+    Record,
+    Settled,
+    Token,
+    UniqueKey,
+    WorkerInfo,
+)
 from qtasks.status import TaskStatus
 
 
-class Hub:
+class Hub(Board):
     """What a broker and its storage share; a broker under a foreign storage has one of its own.
 
-    Each step takes the lock, does first what the clock demands (leases that have ended, tasks that
-    have become due, records that have expired), and wakes at its end whom it concerns.
+    The rarer steps are in `_cancelling`, `_looking`, `_listening` and `_signalling`.
     """
 
-    def __init__(self, clock: Clock, *, keeps: bool = True) -> None:
-        self.clock = clock
-        self._keeps = keeps
-        """Whether a task stays as a record after its end."""
-        self._lock = Lock()
-        self._items: dict[str, Item] = {}
-        self._counts: Counter[TaskStatus] = Counter()
-        self._lines = Lines()
-        self._leases = Leases()
-        self._waits = Waits()
-        self._removals: list[tuple[float, int, Item]] = []
-        self._seq = count(1)
-
-    @contextmanager
-    def _step(self) -> Iterator[float]:
-        with self._lock:
-            now = self.clock.now()
-            self._end_leases(self.clock.boot(), now)
-            self._ripen(now)
-            self._expire(now)
-            yield now
-            self._waits.ring()
-
-    def publish(self, messages: Sequence[Message], *, queued: bool) -> None:
-        """Add what is not known yet."""
+    def publish(self, messages: Sequence[Message], *, queued: bool) -> dict[str, str]:
+        """Add what is not known yet, and return what keeps the others away by its unique key."""
+        kept_away: dict[str, str] = {}
         with self._step() as now:
             for message in messages:
                 known = self._items.get(message.id)
-                if known is None:
+                if known is not None:
+                    if not self.keeps and _is_later(message.token, known.token):
+                        self._replace(known, message, now)
+                elif message.unique is None or (first := self._first(message.unique)) is None:
                     self._add(message, now, queued=queued)
-                elif not self._keeps and _is_later(message.token, known.token):
-                    self._replace(known, message, now)
+                else:
+                    kept_away[message.id] = first
+        return kept_away
+
+    def _first(self, unique: UniqueKey) -> str | None:
+        return self._keys.first(unique) if self.keeps else None  # else the storage has been asked
 
     def _replace(self, known: Item, message: Message, now: float) -> None:
         """Begin a later epoch although the queue has not heard yet how the one before has ended."""
@@ -73,38 +61,29 @@ class Hub:
         status = TaskStatus.DELAYED if delayed else TaskStatus.NEW
         item = self._items[message.id] = Item(message, queued, status, now, message.token, due=message.due)
         self._counts[status] += 1
+        if message.unique is not None:
+            self._keys.add(item, message.unique)
         self._enqueue(item, message.due, now)
-
-    def _enqueue(self, item: Item, due: float | None, now: float) -> None:
-        if due is not None and due > now:
-            if self._lines.delay(item, due):
-                self._waits.sooner()
-            return
-        if item.since is None:
-            item.since = now
-        if item.queued:
-            self._lines.append(item)
-            self._waits.ready(item.message.queue)
 
     def enlist(self, worker: WorkerInfo, lease: float, *, take_over: bool) -> None:
         """Make the worker a holder of leases."""
         with self._step() as now:
-            self._leases.renew(worker, self.clock.boot() + lease)
+            self.leases.renew(worker, self.clock.boot() + lease)
             if take_over:
-                for holder in self._leases.pop_gone():
+                for holder in self.leases.pop_gone():
                     self._lose_all(holder, now)
 
     def claim(
-        self, worker: WorkerInfo, queues: Sequence[str], limit: int, lease: float, sleeper: Sleeper
+        self, worker: WorkerInfo, tiers: Sequence[Sequence[str]], limit: int, lease: float, sleeper: Sleeper
     ) -> list[Delivery]:
         """Lease up to `limit` tasks to the worker; where there is none, have the sleeper woken by news."""
         with self._step() as now:
-            items = self._lines.take(queues, limit)
+            items = self.lines.take_by_tier(tiers, limit)
             if not items:
-                self._waits.watch(sleeper, queues)
+                self.waits.watch(sleeper, [queue for queues in tiers for queue in queues])
                 sleeper.longest = self._next_moment(now)
                 return []
-            holder = self._leases.renew(worker, self.clock.boot() + lease)
+            holder = self.leases.renew(worker, self.clock.boot() + lease)
             return [self._hand_over(item, holder, now) for item in items]
 
     def _hand_over(self, item: Item, holder: Holder, now: float) -> Delivery:
@@ -115,7 +94,7 @@ class Hub:
         return delivery
 
     def _next_moment(self, now: float) -> float | None:
-        due, end = self._lines.next_due(), self._leases.next_end()
+        due, end = self.lines.next_due(), self.leases.next_end()
         until_due = None if due is None else due - now
         until_end = None if end is None else end - self.clock.boot()
         return min((seconds for seconds in (until_due, until_end) if seconds is not None), default=None)
@@ -123,7 +102,7 @@ class Hub:
     def awake(self, sleeper: Sleeper) -> None:
         """Wake it no more."""
         with self._lock:
-            self._waits.unwatch(sleeper)
+            self.waits.unwatch(sleeper)
 
     def renew(
         self, worker: WorkerInfo, held: Sequence[tuple[str, Token]], lease: float
@@ -133,7 +112,7 @@ class Hub:
         What its lease lost and nobody has fetched since is its own again.
         """
         with self._step():
-            holder = self._leases.renew(worker, self.clock.boot() + lease)
+            holder = self.leases.renew(worker, self.clock.boot() + lease)
             return [(task_id, token) for task_id, token in held if not self._keep(task_id, token, holder)]
 
     def _keep(self, task_id: str, token: Token, holder: Holder) -> bool:
@@ -187,12 +166,11 @@ class Hub:
         item.settle(outcome, now)
         self._moved(item, before)
         if not item.is_final:
-            item.due = outcome.due
             self._enqueue(item, outcome.due, now)
-        elif not self._keeps:
+        elif self.keeps:
+            self._keep_for_a_while(item, now)
+        else:
             self._drop(item)
-        elif item.remove_at is not None:
-            heappush(self._removals, (item.remove_at, next(self._seq), item))
         return Settled.RECORDED
 
     def give_back(self, returned: Sequence[GiveBack]) -> None:
@@ -225,7 +203,7 @@ class Hub:
             if item is None or item.status in waiter.until:
                 waiter.tell(None if item is None else item.record())
                 return
-            self._waits.wait(task_id, waiter)
+            self.waits.wait(task_id, waiter)
             waiter.longest = self._next_change(item, now) if waiter.is_eager or item.is_final else None
 
     def _next_change(self, item: Item, now: float) -> float | None:
@@ -237,7 +215,7 @@ class Hub:
     def leave(self, task_id: str, waiter: Waiter) -> None:
         """Tell the waiter nothing more."""
         with self._lock:
-            self._waits.leave(task_id, waiter)
+            self.waits.leave(task_id, waiter)
 
     def requeue(self, ids: Sequence[str]) -> list[Message | None]:
         """Open a new epoch for what is final, and queue what this hub queues."""
@@ -272,62 +250,8 @@ class Hub:
         with self._step():
             for item in tuple(self._items.values()):
                 self._drop(item)
-            self._lines.clear()
+            self.lines.clear()
             self._removals.clear()
-
-    def _hold(self, item: Item, holder: Holder) -> None:
-        item.spot, item.holder = Spot.HELD, holder
-        holder.items[item.message.id] = item
-
-    def _let_go(self, item: Item) -> None:
-        item.spot = Spot.OUT
-        if item.holder is not None:
-            item.holder.items.pop(item.message.id, None)
-            item.holder = None
-
-    def _return(self, item: Item) -> None:
-        if item.queued:
-            self._lines.restore(item)
-            self._waits.ready(item.message.queue)
-
-    def _moved(self, item: Item, before: TaskStatus) -> None:
-        self._counts[before] -= 1
-        self._counts[item.status] += 1
-        self._waits.changed(item)
-
-    def _drop(self, item: Item) -> None:
-        self._let_go(item)
-        del self._items[item.message.id]
-        self._counts[item.status] -= 1
-        self._waits.removed(item.message.id)
-
-    def _lose_all(self, holder: Holder, now: float) -> None:
-        for item in holder.items.values():
-            item.holder = None
-            item.lose(now)
-            self._return(item)
-            self._moved(item, TaskStatus.PROCESS)
-        holder.items.clear()
-
-    def _end_leases(self, boot: float, now: float) -> None:
-        for holder in self._leases.pop_ended(boot):
-            self._lose_all(holder, now)
-
-    def _ripen(self, now: float) -> None:
-        for item in self._lines.pop_due(now):
-            before = item.status
-            if before is TaskStatus.DELAYED:
-                item.status, item.updated_at = TaskStatus.NEW, now
-            if item.since is None:
-                item.since = item.due
-            self._enqueue(item, None, now)
-            self._moved(item, before)
-
-    def _expire(self, now: float) -> None:
-        while self._removals and self._removals[0][0] <= now:
-            remove_at, _, item = heappop(self._removals)
-            if item.remove_at == remove_at and self._items.get(item.message.id) is item:
-                self._drop(item)
 
 
 def _is_later(token: Token, other: Token) -> bool:

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import Enum, auto
 from typing import TYPE_CHECKING, Final
 
 from msgspec import structs
 
-from qtasks.models import Delivery, Event, GiveBack, GiveBackReason, Message, Outcome, Record, Token
+from qtasks.memory._said import Said
+from qtasks.models import Delivery, Event, GiveBack, GiveBackReason, Message, Outcome, Record, Report, Token
 from qtasks.status import FINAL, TaskStatus
 
 if TYPE_CHECKING:
@@ -56,13 +57,17 @@ class Item:
     error: bytes | None = None
     reason: str | None = None
     remove_at: float | None = None
-    history: list[Event] = field(default_factory=list)
+    history: tuple[Event, ...] = ()
     spot: Spot = Spot.OUT
     seq: int = 0
     """Its place in the order of becoming ready."""
     holder: Holder | None = None
     lost_by: str | None = None
     """The worker whose lease ran out, until the next delivery: it may still renew or settle."""
+    cancel: str | None = None
+    """Why its cancellation was asked for, until it ends."""
+    said: Said | None = None
+    """What its body has said; None until it says something."""
 
     @property
     def is_final(self) -> bool:
@@ -86,6 +91,7 @@ class Item:
             message.expires_at,
             self.losses,
             self.turns,
+            self.cancel,
         )
 
     def begin(self, token: Token, worker: str, now: float) -> None:
@@ -101,14 +107,15 @@ class Item:
 
     def adopt(self, now: float) -> None:
         """Take a loss back: its worker has come again before anybody else got the task."""
-        self.history.pop()
+        self.history = self.history[:-1]
         self.losses -= 1
         self.status, self.lost_by, self.updated_at = TaskStatus.PROCESS, None, now
 
     def give_back(self, returned: GiveBack, now: float) -> None:
         """Count a delivery that came back without an outcome."""
         self._note(returned.reason.value, now)
-        self.status = TaskStatus.DELAYED if returned.delay > 0 else TaskStatus.NEW
+        later = returned.delay > 0
+        self.status, self.due = (TaskStatus.DELAYED, now + returned.delay) if later else (TaskStatus.NEW, None)
         self.turns += returned.reason is GiveBackReason.UNKNOWN
         self.losses += returned.reason is GiveBackReason.FAULT
 
@@ -117,13 +124,35 @@ class Item:
         retry = outcome.status is TaskStatus.RETRY
         if retry:
             self._note("retry", now)
-            self.losses = 0
+            self.losses, self.due = 0, outcome.due
         self.status, self.settled, self.updated_at, self.lost_by = outcome.status, outcome.token, now, None
         self.attempts += retry or outcome.started_at is not None
         self.started_at = outcome.started_at
         self.finished_at = None if retry else outcome.finished_at
         self.result, self.error, self.reason = outcome.result, outcome.error, outcome.reason
         self.remove_at = None if retry else outcome.remove_at
+        if not retry:
+            self.cancel = None
+
+    def end(self, reason: str, remove_at: float | None, now: float) -> None:
+        """Cancel it while it waits. That is no attempt, and no token has recorded it."""
+        self.status, self.reason, self.remove_at = TaskStatus.CANCEL, reason, remove_at
+        self.updated_at = self.finished_at = now
+        self.result = self.error = self.lost_by = self.cancel = None
+
+    def hear(self, report: Report, now: float) -> bool:
+        """Take in what the body says of itself, and return whether it is that of the delivery in hand.
+
+        A body whose lease has run out is heard until somebody else gets the task, like its outcome.
+        """
+        in_hand = self.status is TaskStatus.PROCESS or self.lost_by is not None
+        if not in_hand or report.token != self.token:
+            return False
+        if self.said is None:
+            self.said = Said()
+        self.said.hear(report)
+        self.updated_at = now
+        return True
 
     def reopen(self, now: float) -> None:
         """Begin a new epoch with every counter at zero; the number of deliveries goes on."""
@@ -133,11 +162,10 @@ class Item:
         self.attempts = self.losses = self.turns = 0
         self.message = structs.replace(self.message, expires_at=None)  # that was for the epoch before
         self.due = self.since = self.started_at = self.finished_at = self.remove_at = None
-        self.result = self.error = self.reason = None
+        self.result = self.error = self.reason = self.cancel = self.said = None
 
     def _note(self, end: str, now: float) -> None:
-        self.history.append(Event(self.token, end, now, self.worker))
-        del self.history[:-HISTORY_LIMIT]
+        self.history = (*self.history, Event(self.token, end, now, self.worker))[-HISTORY_LIMIT:]
         self.updated_at = now
 
     def record(self) -> Record:
@@ -164,5 +192,9 @@ class Item:
             result=self.result,
             error=self.error,
             reason=self.reason,
-            history=tuple(self.history),
+            cancel=self.cancel,
+            progress=None if self.said is None else self.said.progress,
+            note=None if self.said is None else self.said.note,
+            unique=None if message.unique is None else message.unique.key,
+            history=self.history,
         )

@@ -44,6 +44,16 @@ class Leases:
             self._mark(holder)
         return holder
 
+    def held_by(self, worker_id: str) -> tuple[Item, ...]:
+        """Return what is leased to this worker."""
+        holder = self._holders.get(worker_id)
+        return () if holder is None else tuple(holder.items.values())
+
+    def held(self) -> Iterator[Item]:
+        """Yield all that is leased."""
+        for holder in self._holders.values():
+            yield from holder.items.values()
+
     def next_end(self) -> float | None:
         """Return the moment, on the boot clock, at which a lease may end."""
         return self._ends[0][0] if self._ends else None

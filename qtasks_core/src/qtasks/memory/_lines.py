@@ -3,10 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from heapq import heappop, heappush
+from heapq import heapify, heappop, heappush, nsmallest
 from itertools import count
+from typing import Final
 
 from qtasks.memory._item import Item, Spot
+
+FEW: Final = 1_000
+"""Tasks that have left out of turn and may stay in the heaps without a look at how many there are."""
 
 
 class Lines:
@@ -19,6 +23,8 @@ class Lines:
         self._ready: dict[str, list[tuple[int, int, Item]]] = {}
         self._due: list[tuple[float, int, Item]] = []
         self._seq = count(1)
+        self._gone = 0
+        """At most so many entries of the heaps are of tasks that were removed."""
 
     def append(self, item: Item) -> None:
         """Put it behind all that are ready with its priority."""
@@ -58,6 +64,44 @@ class Lines:
             taken.append(item)
         return taken
 
+    def take_by_tier(self, tiers: Sequence[Sequence[str]], limit: int) -> list[Item]:
+        """Take out up to `limit`, all of an earlier tier before any of a later one."""
+        if len(tiers) == 1:
+            return self.take(tiers[0], limit)
+        taken: list[Item] = []
+        for queues in tiers:
+            if len(taken) < limit:
+                taken += self.take(queues, limit - len(taken))
+        return taken
+
+    def remove(self, item: Item) -> None:
+        """Take one out of turn."""
+        item.spot = Spot.OUT
+        self._gone += 1
+        if self._gone > FEW and 2 * self._gone > len(self._due) + sum(map(len, self._ready.values())):
+            self._sweep()
+
+    def _sweep(self) -> None:
+        self._gone = 0
+        self._due = [entry for entry in self._due if _is_due(entry)]
+        heapify(self._due)
+        for queue, heap in tuple(self._ready.items()):
+            heap[:] = [entry for entry in heap if _is_ready(entry)]
+            heapify(heap)
+            if not heap:
+                del self._ready[queue]
+
+    def waiting(self) -> Iterator[Item]:
+        """Yield all that is ready or not due yet, in no order."""
+        for heap in self._ready.values():
+            yield from (entry[2] for entry in heap if _is_ready(entry))
+        yield from (entry[2] for entry in self._due if _is_due(entry))
+
+    def peek(self, queue: str, limit: int) -> list[Item]:
+        """Return the next ready ones of a queue in their order, and leave them there."""
+        ready = (entry for entry in self._ready.get(queue, ()) if _is_ready(entry))
+        return [item for _, _, item in nsmallest(limit, ready)]
+
     def _best(self, queues: Sequence[str]) -> list[tuple[int, int, Item]] | None:
         best = None
         for queue in queues:
@@ -70,7 +114,7 @@ class Lines:
         heap = self._ready.get(queue)
         if heap is None:
             return None
-        while heap and not (heap[0][2].spot is Spot.READY and heap[0][2].seq == heap[0][1]):
+        while heap and not _is_ready(heap[0]):
             heappop(heap)
         if not heap:
             del self._ready[queue]
@@ -80,3 +124,12 @@ class Lines:
         """Forget all."""
         self._ready.clear()
         self._due.clear()
+        self._gone = 0
+
+
+def _is_ready(entry: tuple[int, int, Item]) -> bool:
+    return entry[2].spot is Spot.READY and entry[2].seq == entry[1]
+
+
+def _is_due(entry: tuple[float, int, Item]) -> bool:
+    return entry[2].spot is Spot.DUE and entry[2].seq == entry[1]

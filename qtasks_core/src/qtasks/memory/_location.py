@@ -25,9 +25,11 @@ class Location:
     def hub(self, app: str, clock: Clock, *, keeps: bool) -> Hub:
         """Return the tasks of this app: those with records, or those whose records are elsewhere."""
         with self._lock:
-            hub = self._hubs.setdefault((app, keeps), Hub(clock, keeps=keeps))
-            hub.clock = clock
-            return hub
+            hub = self._hubs.get((app, keeps))
+            if hub is None:
+                hub = self._hubs[app, keeps] = Hub(clock, keeps=keeps)
+        hub.follow(clock)
+        return hub
 
     def notes(self, app: str) -> Notes:
         """Return the small facts of this app."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from qtasks.memory._item import Item
-from qtasks.memory._wake import Sleeper, Waiter
+from qtasks.memory._wake import Listener, Sleeper, Waiter
 
 
 class Waits:
@@ -59,6 +59,12 @@ class Waits:
             elif waiter.is_eager or item.is_final:
                 waiter.wake()  # its timer depends on what happens to the task next
 
+    def said(self, task_id: str) -> None:
+        """Have those look again who listen to what this task yields."""
+        for waiter in self._waiters.get(task_id, ()):
+            if isinstance(waiter, Listener):
+                waiter.wake()
+
     def removed(self, task_id: str) -> None:
         """Answer that there is no such record any more."""
         for waiter in self._waiters.pop(task_id, ()):
@@ -74,3 +80,11 @@ class Waits:
                 sleeper.wake()
         self._fresh.clear()
         self._rearm = False
+
+    def look_again(self) -> None:
+        """Wake everybody: the time has been changed."""
+        self._rearm = True
+        self.ring()
+        for waiters in self._waiters.values():
+            for waiter in waiters:
+                waiter.wake()

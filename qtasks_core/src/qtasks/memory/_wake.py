@@ -4,13 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import threading
+from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
+from qtasks.clock import Clock
 from qtasks.models import Record
 from qtasks.status import FINAL, TaskStatus
 
 LONGEST_SLEEP = 1.0
 """Seconds. Timers of a loop do not see the wall clock being set, nor the time of a suspended machine."""
+
+
+def follow(clock: Clock, look_again: Callable[[], None]) -> None:
+    """Have `look_again` called whenever somebody moves the clock, where it is one that tells of it."""
+    subscribe: Callable[[Callable[[], None]], None] | None = getattr(clock, "subscribe", None)
+    if subscribe is not None:
+        subscribe(look_again)
 
 
 class Sleeper:
@@ -62,3 +71,14 @@ class Waiter(Sleeper):
         if not self.is_answered:
             self.is_answered, self.answer = True, record
             self.wake()
+
+
+class Listener(Waiter):
+    """Somebody who waits for what a task yields; whatever happens to the task, it looks again."""
+
+    def __init__(self) -> None:
+        super().__init__(FINAL)
+
+    def tell(self, record: Record | None) -> None:  # noqa: ARG002  # it asks for more than the record
+        """Have it look again."""
+        self.wake()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Final
 
 from qtasks.backends import Limits
 from qtasks.errors import UsageError
+from qtasks.memory import _cancelling, _looking
 from qtasks.memory._hub import Hub
 from qtasks.memory._location import Location, locate
 from qtasks.memory.consumer import MemoryConsumer, MemoryKeeper
 from qtasks.memory.storage import AsyncMemoryStorage
-from qtasks.models import GiveBack, Message, Outcome, Settled, WorkerInfo
+from qtasks.models import GiveBack, Message, Outcome, QueueInfo, Settled, WorkerInfo
 from qtasks.protocols import Setup, Storage
 
 LIMITS: Final = Limits(durable=False, shared=False, wake_up="inside the process, at once")
@@ -79,10 +80,14 @@ class AsyncMemoryBroker:
             raise UsageError("this broker is not started: start the app, or await broker.start(…), first")
         return self._started
 
-    async def publish(self, messages: Sequence[Message]) -> None:
-        """Put messages into their queues, all or none; one whose id is known changes nothing."""
+    async def publish(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Put messages into their queues, all or none; one whose id is known changes nothing.
+
+        Returns:
+            For each id that another task keeps away by its unique key: the id of that task.
+        """
         hub, _ = self._running
-        hub.publish(messages, queued=True)
+        return hub.publish(messages, queued=True)
 
     async def open_consumer(
         self, worker: WorkerInfo, queues: Sequence[str], *, take_over: bool = False
@@ -108,6 +113,21 @@ class AsyncMemoryBroker:
         """Return deliveries to their queue without an outcome; stale ones are ignored."""
         hub, _ = self._running
         hub.give_back(returned)
+
+    async def discard(self, ids: Sequence[str], reason: str) -> None:
+        """Drop the entries of tasks that were cancelled; tell the holders of those that are in hand."""
+        hub, _ = self._running
+        _cancelling.discard(hub, ids, reason)
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        """Return the queues that hold something, by name."""
+        hub, _ = self._running
+        return _looking.queues(hub)
+
+    async def peek(self, queue: str, limit: int) -> Sequence[str]:
+        """Return the ids of the next ready tasks of a queue in the order in which they would be fetched."""
+        hub, _ = self._running
+        return _looking.peek(hub, queue, limit)
 
     async def flush(self) -> None:
         """Remove every task of this app from the queues, with the records where the storage joins."""

@@ -9,7 +9,8 @@ from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.errors import UsageError
 from qtasks.memory._location import Location, locate
 from qtasks.memory._notes import Notes
-from qtasks.models import WorkerInfo
+from qtasks.memory._wake import Sleeper
+from qtasks.models import Answer, Ask, WorkerInfo
 from qtasks.protocols import Setup
 
 
@@ -39,6 +40,7 @@ class AsyncMemoryGlobalConfig:
         """Find the facts of the app."""
         self._clock = setup.clock
         self._started = self.location.notes(setup.name)
+        self._started.follow(setup.clock)
 
     async def stop(self) -> None:
         """Let go of them; they stay where they are."""
@@ -65,6 +67,28 @@ class AsyncMemoryGlobalConfig:
     async def get_all(self, key: str) -> Mapping[str, Any]:
         """Return the whole group that is called `key`."""
         return self._notes.group(key)
+
+    async def remove(self, name: str, key: str) -> None:
+        """Keep nothing any more under `key` of the group `name`."""
+        self._notes.remove(name, key)
+
+    async def watch(self, name: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the group as soon as it differs from `known`; at once where it differs already."""
+        notes, watcher = self._notes, Sleeper()
+        try:
+            while (group := notes.watch(name, known, watcher)) is None:
+                await watcher.sleep()
+        finally:
+            notes.unwatch(watcher)
+        return group
+
+    async def admit(self, asks: Sequence[Ask], patience: float) -> Sequence[Answer]:
+        """Grant or refuse each, in their order and in one step."""
+        return self._notes.admit(asks, patience)
+
+    async def release(self, worker_id: str, task_ids: Sequence[str]) -> None:
+        """Give the permits of this worker for these tasks back; without a permit nothing happens."""
+        self._notes.release(worker_id, task_ids)
 
     async def announce(self, worker: WorkerInfo, ttl: float) -> None:
         """Make the worker known for `ttl` seconds, or for that much longer."""

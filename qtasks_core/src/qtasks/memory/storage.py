@@ -2,15 +2,29 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
 from qtasks.errors import UsageError
+from qtasks.memory import _cancelling, _listening, _looking
 from qtasks.memory._hub import Hub
 from qtasks.memory._location import Location, locate
-from qtasks.memory._wake import Waiter
+from qtasks.memory._wake import Listener, Waiter
 from qtasks.memory.config import AsyncMemoryGlobalConfig
-from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled
+from qtasks.models import (
+    Cancel,
+    Cancelled,
+    Counts,
+    Delivery,
+    GiveBack,
+    Items,
+    Message,
+    Outcome,
+    Query,
+    Record,
+    Report,
+    Settled,
+)
 from qtasks.protocols import Broker, GlobalConfig, Setup
 from qtasks.status import TaskStatus
 
@@ -70,9 +84,13 @@ class AsyncMemoryStorage:
         same_app = self.name is None or broker.name is None or self.name == broker.name
         return here and same_app and getattr(broker, "location", None) is self.location
 
-    async def add(self, messages: Sequence[Message]) -> None:
-        """Write the records of tasks that another broker queues."""
-        self._hub.publish(messages, queued=False)
+    async def add(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Write the records of tasks that another broker queues.
+
+        Returns:
+            For each id that another task keeps away by its unique key: the id of that task.
+        """
+        return self._hub.publish(messages, queued=False)
 
     async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[bool]:
         """Make the tokens known: from now on an outcome with a lower one is stale.
@@ -105,6 +123,39 @@ class AsyncMemoryStorage:
         finally:
             hub.leave(task_id, waiter)
         return waiter.answer
+
+    async def cancel(self, wishes: Sequence[Cancel]) -> Sequence[Cancelled]:
+        """End what waits, with its place in the queue; note the wish of what is in hand."""
+        return _cancelling.cancel(self._hub, wishes)
+
+    async def purge(self, queue: str, reason: str, remove_at: float | None, limit: int) -> Sequence[str]:
+        """End up to `limit` waiting tasks of a queue as `cancel` and return their ids."""
+        return _cancelling.purge(self._hub, queue, reason, remove_at, limit)
+
+    async def report(self, reports: Sequence[Report]) -> None:
+        """Keep what running bodies say of themselves, and wake who listens."""
+        _listening.report(self._hub, reports)
+
+    async def listen(self, task_id: str, delivery: int, number: int) -> Items:
+        """Return items as soon as there are some beyond the first `number` of `delivery`, or of a later one.
+
+        Answers at once where the task is final or gone. Items stay for a minute after the end.
+        """
+        hub, listener = self._hub, Listener()
+        try:
+            while (items := _listening.hear(hub, task_id, delivery, number, listener)) is None:
+                await listener.sleep()
+        finally:
+            hub.leave(task_id, listener)
+        return items
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Return the records that the query names, the youngest first."""
+        return _looking.find(self._hub, query)
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Remove these records where they are final, and return how many."""
+        return _looking.delete(self._hub, ids)
 
     async def requeue(self, ids: Sequence[str]) -> Sequence[Message | None]:
         """Open a new epoch for final tasks; what the joined broker queues is queued in the same step."""

@@ -11,13 +11,21 @@ class TestMyBroker(BrokerConformance):
 ```
 
 One test is one promise, and its docstring says it. A promise can be marked
-`@pytest.mark.xfail(reason=…)`, and never be replaced.
+`@pytest.mark.xfail(reason=…)`, and never be replaced. `contracts()` is the page of them all.
 """
 
+from qtasks.testing.conformance._page import contracts
 from qtasks.testing.conformance._suite import Make
 from qtasks.testing.conformance._world import World
 from qtasks.testing.conformance.broker import BrokerConformance
 from qtasks.testing.conformance.config import ConfigConformance
 from qtasks.testing.conformance.storage import StorageConformance
 
-__all__ = ["BrokerConformance", "ConfigConformance", "Make", "StorageConformance", "World"]
+__all__ = [
+    "BrokerConformance",
+    "ConfigConformance",
+    "Make",
+    "StorageConformance",
+    "World",
+    "contracts",
+]

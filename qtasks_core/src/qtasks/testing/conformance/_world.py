@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from typing import Any, TypeVar
 
 import pytest
@@ -13,6 +13,8 @@ from qtasks.config import QueueConfig
 from qtasks.dispatch import Dispatch
 from qtasks.ids import new_id
 from qtasks.models import (
+    Cancel,
+    Cancelled,
     Delivery,
     GiveBack,
     GiveBackReason,
@@ -20,6 +22,7 @@ from qtasks.models import (
     Outcome,
     Record,
     Settled,
+    Signal,
     Token,
     WorkerInfo,
 )
@@ -96,6 +99,11 @@ class World:
         async with asyncio.timeout(self.patience):
             return await awaitable
 
+    async def at_once(self, awaitable: Awaitable[T]) -> T:
+        """Return what the awaitable gives, or fail after half a second: it was pushed, not found."""
+        async with asyncio.timeout(0.5):
+            return await awaitable
+
     async def still_waits(self, waiting: asyncio.Future[Any]) -> None:
         """Let this call come to rest; it must not have an answer yet."""
         done, _ = await asyncio.wait({waiting}, timeout=0.05)
@@ -136,9 +144,28 @@ class Process:
         await self.storage.stop()
         await self.storage.global_config.stop()
 
-    async def publish(self, *messages: Message) -> None:
-        """Publish in one call, with the records."""
-        await self.dispatch.publish(messages)
+    async def publish(self, *messages: Message) -> Mapping[str, str]:
+        """Publish in one call, with the records; return which are kept away by their keys, and by whom."""
+        return await self.dispatch.publish(messages)
+
+    async def cancel(
+        self, *ids: str, reason: str = "asked", remove_at: float | None = None
+    ) -> list[Cancelled]:
+        """Ask in one call that these tasks be cancelled, by storage and queue."""
+        return list(await self.dispatch.cancel([Cancel(task_id, reason, remove_at) for task_id in ids]))
+
+    async def purge(
+        self,
+        queue: str = "default",
+        reason: str = "purged",
+        remove_at: float | None = None,
+        limit: int = 1_000,
+    ) -> list[str]:
+        """Purge a queue by storage and broker, and return what has ended."""
+        ended = await self.storage.purge(queue, reason, remove_at, limit)
+        if ended and not self.dispatch.joined:
+            await self.broker.discard(ended, reason)
+        return list(ended)
 
     async def worker(self, *queues: str, take_over: bool = False, info: WorkerInfo | None = None) -> Hand:
         """Open a consumer of these queues."""
@@ -232,6 +259,13 @@ class Hand:
         (marked,) = (delivery for delivery in fetched if delivery.id == mark.id)
         await self.process.finish(marked)
         return [delivery for delivery in fetched if delivery is not marked]
+
+    async def signal(self) -> Signal:
+        """Return the one signal that comes within half a second."""
+        signals = await self.process.world.at_once(self.consumer.signals())
+
+        assert len(signals) == 1, f"one signal was expected: {signals}"
+        return signals[0]
 
     def renew(self, *held: Delivery) -> Sequence[tuple[str, Token]]:
         """Renew the lease once, as the heartbeat does, and return what is lost."""

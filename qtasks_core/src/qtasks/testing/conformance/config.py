@@ -8,8 +8,10 @@ import msgspec
 
 from qtasks.models import WorkerInfo
 from qtasks.protocols import GlobalConfig
-from qtasks.testing.conformance._suite import Make, Suite
+from qtasks.testing.conformance._suite import Make
 from qtasks.testing.conformance._world import World
+from qtasks.testing.conformance.limiting import Limiting
+from qtasks.testing.conformance.watching import Watching
 from qtasks.worker.identity import this_worker
 
 VALUES: tuple[Any, ...] = (
@@ -18,7 +20,7 @@ VALUES: tuple[Any, ...] = (
 )
 
 
-class ConfigConformance(Suite):
+class ConfigConformance(Watching, Limiting):
     """Subclass it, and let the fixture `make` give configs of one place, fresh and not started."""
 
     async def test_value_comes_back(self, world: World) -> None:

@@ -139,7 +139,7 @@ class Delivering(Suite):
         assert (await waiting).queue == "nothing"
 
 
-async def _after(turns: int, work: Awaitable[None]) -> None:
+async def _after(turns: int, work: Awaitable[object]) -> None:
     """Let the loop go round so many times before the work."""
     for _ in range(turns):
         await asyncio.sleep(0)

@@ -72,6 +72,20 @@ class Poison(Suite):
 
         assert (again.turns, again.losses, again.token.attempt) == (3, 0, 1)
 
+    async def test_limits_count_for_nothing(self, world: World) -> None:
+        """A delivery that is given back because of a limit, or to be kept apart, is neither loss nor turn."""
+        process = await world.process()
+        await process.publish(world.message())
+        worker = await process.worker()
+        for reason in (GiveBackReason.LIMITED, GiveBackReason.APART) * 3:
+            await process.give_back(await worker.fetch_one(), reason)
+
+        again = await worker.fetch_one()
+
+        assert (again.losses, again.turns, again.token.attempt) == (0, 0, 1)
+        record = await process.record(again.id)
+        assert (record.losses, record.turns, record.attempts) == (0, 0, 0)
+
     async def test_age_of_a_task_is_not_renewed(self, world: World) -> None:
         """`since` stays at the first moment of becoming ready, however often the task comes back."""
         process = await world.process()

@@ -3,16 +3,17 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
-from qtasks.models import Delivery, GiveBack, GiveBackReason, Outcome, Settled, Token
+from qtasks.models import GiveBack, GiveBackReason, Settled, Token
 from qtasks.protocols import Storage
 from qtasks.status import FINAL, TaskStatus
-from qtasks.testing.conformance._suite import Make, Suite
+from qtasks.testing.conformance._records import added, begun, delivery_of, outcome_of
+from qtasks.testing.conformance._suite import Make
 from qtasks.testing.conformance._world import World
+from qtasks.testing.conformance.apart import Apart
 
 
-class StorageConformance(Suite):
+class StorageConformance(Apart):
     """Subclass it, and let the fixture `make` give storages of one place, fresh and not started."""
 
     async def test_added_task_has_a_record(self, world: World) -> None:
@@ -34,8 +35,8 @@ class StorageConformance(Suite):
     async def test_added_again_changes_nothing(self, world: World) -> None:
         """Adding a known task again leaves its record alone, whatever has become of it."""
         storage: Storage = await world.component()
-        delivery = await _begun(world, storage)
-        await storage.finish([_outcome(delivery, result=b"1")])
+        delivery = await begun(world, storage)
+        await storage.finish([outcome_of(delivery, result=b"1")])
         before = await storage.get([delivery.id])
 
         await storage.add([world.message(id=delivery.id, body=b"other")])
@@ -46,7 +47,7 @@ class StorageConformance(Suite):
         """After `begin` the record is in process, with the token and the worker."""
         here, there = await world.component(), await world.component()
 
-        delivery = await _begun(world, here, worker="w")
+        delivery = await begun(world, here, worker="w")
 
         (record,) = await there.get([delivery.id])
         assert (record.status, record.token, record.worker) == (TaskStatus.PROCESS, Token(1, 1, 1), "w")
@@ -54,26 +55,26 @@ class StorageConformance(Suite):
     async def test_begin_answers_what_is_left_to_run(self, world: World) -> None:
         """`begin` says no for what has ended, for an attempt that has its outcome, and for the unknown."""
         storage: Storage = await world.component()
-        ended, retried, fresh = [await _begun(world, storage) for _ in range(3)]
-        await storage.finish([_outcome(ended), _outcome(retried, TaskStatus.RETRY)])
-        again = [_delivery(d.id, Token(1, 1, 2), losses=1) for d in (ended, retried, fresh)]
-        unknown = _delivery(world.message().id, Token(1, 1, 1))
+        ended, retried, fresh = [await begun(world, storage) for _ in range(3)]
+        await storage.finish([outcome_of(ended), outcome_of(retried, TaskStatus.RETRY)])
+        again = [delivery_of(d.id, Token(1, 1, 2), losses=1) for d in (ended, retried, fresh)]
+        unknown = delivery_of(world.message().id, Token(1, 1, 1))
 
         answers = await storage.begin([*again, unknown], "w")
 
         assert list(answers) == [False, False, True, False]
-        (second,) = await storage.begin([_delivery(retried.id, Token(1, 2, 3))], "w")
+        (second,) = await storage.begin([delivery_of(retried.id, Token(1, 2, 3))], "w")
         assert second is True
 
     async def test_younger_token_makes_the_older_one_stale(self, world: World) -> None:
         """Once a redelivery has begun, the outcome of the earlier one is refused."""
         storage: Storage = await world.component()
-        old = await _begun(world, storage)
-        new = _delivery(old.id, Token(1, 1, 2), losses=1)
+        old = await begun(world, storage)
+        new = delivery_of(old.id, Token(1, 1, 2), losses=1)
         await storage.begin([new], "w2")
 
-        assert list(await storage.finish([_outcome(old, result=b"old")])) == [Settled.STALE]
-        assert list(await storage.finish([_outcome(new, result=b"new")])) == [Settled.RECORDED]
+        assert list(await storage.finish([outcome_of(old, result=b"old")])) == [Settled.STALE]
+        assert list(await storage.finish([outcome_of(new, result=b"new")])) == [Settled.RECORDED]
 
         (record,) = await storage.get([old.id])
         assert record is not None
@@ -82,20 +83,20 @@ class StorageConformance(Suite):
     async def test_late_begin_of_an_older_delivery_changes_nothing(self, world: World) -> None:
         """A worker that stood still between fetch and `begin` does not take the task back."""
         storage: Storage = await world.component()
-        old = await _added(world, storage)
-        new = _delivery(old.id, Token(1, 1, 2), losses=1)
+        old = await added(world, storage)
+        new = delivery_of(old.id, Token(1, 1, 2), losses=1)
         await storage.begin([new], "w2")
 
         assert list(await storage.begin([old], "w1")) == [False]
 
-        assert list(await storage.finish([_outcome(old)])) == [Settled.STALE]
-        assert list(await storage.finish([_outcome(new)])) == [Settled.RECORDED]
+        assert list(await storage.finish([outcome_of(old)])) == [Settled.STALE]
+        assert list(await storage.finish([outcome_of(new)])) == [Settled.RECORDED]
 
     async def test_token_of_a_waiting_task_does_not_go_back(self, world: World) -> None:
         """Also while a task waits again, no delivery may begin that is older than the one known."""
         storage: Storage = await world.component()
-        old = await _added(world, storage)
-        new = _delivery(old.id, Token(1, 1, 2))
+        old = await added(world, storage)
+        new = delivery_of(old.id, Token(1, 1, 2))
         await storage.begin([new], "w2")
         await storage.give_back([GiveBack(old.id, new.token, GiveBackReason.STOPPED)])
 
@@ -108,9 +109,9 @@ class StorageConformance(Suite):
     async def test_redelivery_tells_of_the_loss(self, world: World) -> None:
         """The record counts and names the delivery that a redelivery shows to be lost."""
         storage: Storage = await world.component()
-        old = await _begun(world, storage, worker="w1")
+        old = await begun(world, storage, worker="w1")
 
-        await storage.begin([_delivery(old.id, Token(1, 1, 2), losses=1)], "w2")
+        await storage.begin([delivery_of(old.id, Token(1, 1, 2), losses=1)], "w2")
 
         (record,) = await storage.get([old.id])
         assert record is not None
@@ -122,28 +123,28 @@ class StorageConformance(Suite):
     async def test_repeated_outcome_is_recorded_once(self, world: World) -> None:
         """The token that has recorded an outcome hears `recorded` again, and nothing changes."""
         storage: Storage = await world.component()
-        delivery = await _begun(world, storage)
-        await storage.finish([_outcome(delivery, result=b"1")])
+        delivery = await begun(world, storage)
+        await storage.finish([outcome_of(delivery, result=b"1")])
         before = await storage.get([delivery.id])
 
-        assert list(await storage.finish([_outcome(delivery, result=b"1")])) == [Settled.RECORDED]
+        assert list(await storage.finish([outcome_of(delivery, result=b"1")])) == [Settled.RECORDED]
         assert await storage.get([delivery.id]) == before
 
     async def test_outcome_of_an_unknown_task_is_stale(self, world: World) -> None:
         """An outcome without a record is refused, not an error."""
         storage: Storage = await world.component()
 
-        answers = await storage.finish([_outcome(_delivery(world.message().id, Token(1, 1, 1)))])
+        answers = await storage.finish([outcome_of(delivery_of(world.message().id, Token(1, 1, 1)))])
 
         assert list(answers) == [Settled.STALE]
 
     async def test_retry_is_recorded(self, world: World) -> None:
         """A retry counts an attempt, forgets losses and waits for its moment."""
         storage: Storage = await world.component()
-        delivery = await _begun(world, storage)
+        delivery = await begun(world, storage)
         due = world.clock.now() + 60
 
-        await storage.finish([_outcome(delivery, TaskStatus.RETRY, due=due, error=b"why")])
+        await storage.finish([outcome_of(delivery, TaskStatus.RETRY, due=due, error=b"why")])
 
         (record,) = await storage.get([delivery.id])
         assert record is not None
@@ -160,7 +161,7 @@ class StorageConformance(Suite):
             GiveBackReason.FAULT: (TaskStatus.DELAYED, 1, 0),
         }
         for reason, counted in wanted.items():
-            delivery = await _begun(world, storage)
+            delivery = await begun(world, storage)
             delay = 0.0 if reason is GiveBackReason.STOPPED else 30.0
             await storage.give_back([GiveBack(delivery.id, delivery.token, reason, delay)])
 
@@ -173,11 +174,11 @@ class StorageConformance(Suite):
     async def test_waiter_is_woken(self, world: World) -> None:
         """Who waits at one storage hears what another one of the place records."""
         here, there = await world.component(), await world.component()
-        delivery = await _begun(world, here)
+        delivery = await begun(world, here)
         waiting = asyncio.ensure_future(there.wait(delivery.id, FINAL))
         await world.still_waits(waiting)
 
-        await here.finish([_outcome(delivery, result=b"42")])
+        await here.finish([outcome_of(delivery, result=b"42")])
 
         record = await world.soon(waiting)
         assert (record.status, record.result) == (TaskStatus.SUCCESS, b"42")
@@ -186,8 +187,8 @@ class StorageConformance(Suite):
     async def test_requeue_gives_a_message_to_publish(self, world: World) -> None:
         """A task that has ended gives its message again, and its record is new in the next epoch."""
         storage: Storage = await world.component()
-        delivery, running = await _begun(world, storage), await _begun(world, storage)
-        await storage.finish([_outcome(delivery, TaskStatus.ERROR, error=b"e")])
+        delivery, running = await begun(world, storage), await begun(world, storage)
+        await storage.finish([outcome_of(delivery, TaskStatus.ERROR, error=b"e")])
 
         message, none, unknown = await storage.requeue([delivery.id, running.id, world.message().id])
 
@@ -202,14 +203,14 @@ class StorageConformance(Suite):
     async def test_requeued_task_runs_again(self, world: World) -> None:
         """The broker counts on from the message: its next delivery begins, the one before does not."""
         storage: Storage = await world.component()
-        delivery = await _begun(world, storage)
-        await storage.finish([_outcome(delivery)])
+        delivery = await begun(world, storage)
+        await storage.finish([outcome_of(delivery)])
         (message,) = await storage.requeue([delivery.id])
         assert message is not None
-        again = _delivery(delivery.id, message.token._replace(delivery=message.token.delivery + 1))
+        again = delivery_of(delivery.id, message.token._replace(delivery=message.token.delivery + 1))
 
         answers = await storage.begin([delivery, again], "w2")
-        settled = await storage.finish([_outcome(again, result=b"again", at=world.clock.now())])
+        settled = await storage.finish([outcome_of(again, result=b"again", at=world.clock.now())])
 
         assert (list(answers), list(settled)) == ([False, True], [Settled.RECORDED])
         (record,) = await storage.get([delivery.id])
@@ -220,8 +221,8 @@ class StorageConformance(Suite):
         """Records are counted by status, and only those of ended tasks are removed on request."""
         storage: Storage = await world.component()
         await storage.add(world.messages(3))
-        ended, running = await _begun(world, storage), await _begun(world, storage)
-        await storage.finish([_outcome(ended)])
+        ended, running = await begun(world, storage), await begun(world, storage)
+        await storage.finish([outcome_of(ended)])
 
         counts = await storage.counts()
         removed = await storage.delete_finished()
@@ -235,8 +236,8 @@ class StorageConformance(Suite):
     async def test_record_expires_at_its_moment(self, world: World) -> None:
         """A record is gone after its `remove_at`, not before."""
         storage: Storage = await world.component()
-        delivery = await _begun(world, storage)
-        await storage.finish([_outcome(delivery, remove_at=world.clock.now() + world.lease)])
+        delivery = await begun(world, storage)
+        await storage.finish([outcome_of(delivery, remove_at=world.clock.now() + world.lease)])
         await world.pass_time(world.lease * 0.5)
         assert list(await storage.get([delivery.id])) != [None]
 
@@ -261,27 +262,3 @@ class StorageConformance(Suite):
         storage = await make()
 
         await storage.stop()
-
-
-def _delivery(task_id: str, token: Token, losses: int = 0) -> Delivery:
-    return Delivery(task_id, "add", "default", 0, b"{}", token, 0.0, 0.0, losses=losses)
-
-
-async def _added(world: World, storage: Storage) -> Delivery:
-    message = world.message()
-    await storage.add([message])
-    return _delivery(message.id, Token(1, 1, 1))
-
-
-async def _begun(world: World, storage: Storage, worker: str = "w") -> Delivery:
-    delivery = await _added(world, storage)
-    answers = await storage.begin([delivery], worker)
-
-    assert list(answers) == [True]
-    return delivery
-
-
-def _outcome(
-    delivery: Delivery, status: TaskStatus = TaskStatus.SUCCESS, at: float = 1.0, **values: Any
-) -> Outcome:
-    return Outcome(delivery.id, delivery.token, status, at, **{"started_at": at, **values})

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Process, World
@@ -27,6 +29,23 @@ class Waiting(Suite):
         process = await world.process()
 
         assert await world.soon(process.storage.wait(world.message().id, FINAL)) is None
+
+    async def test_waiter_sees_the_whole_change(self, world: World) -> None:
+        """Who waits for the next attempt of a task is told its moment and its error with it."""
+        process = await world.process()
+        message = world.message()
+        await process.publish(message)
+        delivery = await (await process.worker()).fetch_one()
+        waiting = asyncio.ensure_future(process.storage.wait(message.id, {TaskStatus.RETRY}))
+        await world.still_waits(waiting)
+        due = world.clock.now() + 60
+
+        await process.finish(delivery, TaskStatus.RETRY, due=due, error=b"{}")
+
+        record = await world.soon(waiting)
+        assert record is not None
+        assert (record.status, record.error) == (TaskStatus.RETRY, b"{}")
+        assert record.due == pytest.approx(due)
 
     async def test_waiter_in_another_process_is_woken(self, world: World) -> None:
         """A waiter hears of the end within half a second, whichever process recorded it."""
