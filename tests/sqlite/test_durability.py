@@ -13,6 +13,7 @@ from qtasks.models import GiveBack, GiveBackReason, Message, Outcome, Token
 from qtasks.status import TaskStatus
 from qtasks.testing.conformance import World
 from qtasks_sqlite import AsyncSQLiteBroker
+from qtasks_sqlite._choice import Choice
 from qtasks_sqlite._rows import Role
 from qtasks_sqlite._session import Desk, open_session
 from qtasks_sqlite._url import Level
@@ -59,10 +60,10 @@ def test_transaction_is_forced_as_far_as_its_most_demanding_part(path: Path) -> 
     desk = Desk(lambda _news: None)
     session = open_session(str(path), desk)
     try:
-        desk.waiting.extend([Claim(1, values, None, Level.NORMAL), *_works(Level.FULL)])
+        desk.waiting.extend([Claim(Choice([["default"]]), values, None, Level.NORMAL), *_works(Level.FULL)])
         session.commit()
         together = session.execute("PRAGMA synchronous").fetchone()
-        desk.waiting.append(Claim(1, values, None, Level.NORMAL))
+        desk.waiting.append(Claim(Choice([["default"]]), values, None, Level.NORMAL))
         session.commit()
         alone = session.execute("PRAGMA synchronous").fetchone()
     finally:

@@ -16,11 +16,13 @@ import pytest_asyncio
 
 from qtasks.config import QueueConfig
 from qtasks.errors import BackendUnavailable
+from qtasks.models import Report
 from qtasks.status import FINAL
 from qtasks.testing.conformance import World
 from qtasks_sqlite import AsyncSQLiteBroker
 from qtasks_sqlite._bell import Bell
 from qtasks_sqlite._hearing import Hearing
+from qtasks_sqlite._inotify import InotifyEar
 from qtasks_sqlite._polling import PollingEar
 from qtasks_sqlite._work import News
 
@@ -401,3 +403,171 @@ async def test_waiters_do_not_hang_when_the_look_fails(real: World, monkeypatch:
     last = asyncio.ensure_future(process.storage.wait(message.id, FINAL))
     await process.finish(await (await process.worker()).fetch_one())
     assert (await real.soon(last)) is not None
+
+
+CANCELS = """
+import asyncio, sys
+from qtasks.clock import SYSTEM_CLOCK
+from qtasks.models import Cancel, Report, Token
+from qtasks.testing.setup import TestSetup
+from qtasks_sqlite import AsyncSQLiteBroker
+
+async def main() -> None:
+    broker = AsyncSQLiteBroker(sys.argv[1])
+    setup = TestSetup("kit", clock=SYSTEM_CLOCK)
+    for part in (broker.storage.global_config, broker.storage, broker):
+        await part.start(setup)
+    for line in sys.stdin:
+        what, task_id = line.split()
+        if what == "cancel":
+            await broker.storage.cancel([Cancel(task_id, "asked")])
+        elif what == "report":
+            await broker.storage.report([Report(task_id, Token(1, 1, 1), items=(b"item",))])
+        else:
+            await broker.storage.global_config.set("group", task_id, 1)
+        print("done", flush=True)
+    for part in (broker, broker.storage, broker.storage.global_config):
+        await part.stop()
+
+asyncio.run(main())
+"""
+
+
+@linux
+@pytest.mark.parametrize("kind", [kind for kind in News if kind is not News.NONE])
+async def test_each_kind_of_news_is_heard_alone(path: Path, kind: News) -> None:
+    """Who listens for one kind of news is woken by that kind, and by no other."""
+    path.touch()
+    bell, heard = Bell(str(path)), asyncio.Event()
+    bell.open()
+    told: list[News] = []
+
+    def hear(news: News) -> None:
+        told.append(news)
+        heard.set()
+
+    ear = InotifyEar(bell.path, hear, kind)
+    try:
+        for other in News:
+            if other is not kind:
+                bell.ring(other)
+        bell.ring(kind)
+        async with asyncio.timeout(5):
+            await heard.wait()
+    finally:
+        ear.close()
+        bell.close()
+
+    assert told == [kind]
+
+
+@linux
+async def test_other_processes_are_heard_at_once(real: World, script: Any, url: str) -> None:
+    """A wish, an item and a setting of another process come within milliseconds to who waits for them."""
+    process = await real.process()
+    worker, config = await process.worker(), process.storage.global_config
+    message = real.message()
+    await process.publish(message)
+    await worker.fetch_one()
+    other = script(CANCELS, url)
+    waiting = {
+        "report": asyncio.ensure_future(process.storage.listen(message.id, 0, 0)),
+        "cancel": asyncio.ensure_future(worker.consumer.signals()),
+        "set": asyncio.ensure_future(config.watch("group", {})),
+    }
+    for what, call in waiting.items():
+        await real.still_waits(call)
+        other.stdin.write(f"{what} {message.id}\n")
+        other.stdin.flush()
+        assert await asyncio.to_thread(other.stdout.readline) == "done\n"
+        began = time.perf_counter()
+        await real.soon(call)
+        assert time.perf_counter() - began < 0.5  # the safety looks come after 1 s and more
+    _, err = await asyncio.to_thread(other.communicate, timeout=10)
+    assert (other.returncode, err) == (0, "")
+
+
+@linux
+async def test_busy_worker_listens_to_signals_alone(real: World) -> None:
+    """A worker that waits for signals is not woken by tasks that come and end."""
+    process = await real.process()
+    worker = await process.worker()
+    await process.publish(*real.messages(2))
+    first, second = await worker.fetch_number(2)
+    signals = asyncio.ensure_future(worker.consumer.signals())
+    await real.still_waits(signals)
+    await process.publish(real.message())
+    await process.finish(first)
+    await process.storage.report([Report(second.id, second.token, items=(b"item",))])
+
+    async with asyncio.timeout(real.patience):
+        while _ear(process).wanted != News.SIGNAL:
+            await asyncio.sleep(0.01)
+    await real.still_waits(signals)
+
+    assert _ear(process).wanted == News.SIGNAL
+    await process.cancel(second.id)
+    assert [signal.id for signal in await real.soon(signals)] == [second.id]
+
+
+async def test_wish_that_nobody_rang_for_is_found(
+    real: World, ask: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Who waits for signals looks by himself now and then."""
+    process = await real.process()
+    worker = await process.worker()
+    await process.publish(real.message())
+    delivery = await worker.fetch_one()
+    monkeypatch.setattr(_ear(process), "safety", 0.1)
+    signals = asyncio.ensure_future(worker.consumer.signals())
+    await real.still_waits(signals)
+
+    ask("UPDATE task SET cancel = 'silently' WHERE id = ?", delivery.id)
+
+    assert [(s.id, s.reason) for s in await real.soon(signals)] == [(delivery.id, "silently")]
+
+
+async def test_signals_alone_are_not_asked_for() -> None:
+    """A worker waits for signals all the time: where there is no inotify, nobody asks for them alone."""
+    asked: list[int] = []
+
+    async def version() -> int:
+        asked.append(1)
+        return len(asked)
+
+    heard: list[News] = []
+    ear = PollingEar(version, heard.append, News.SIGNAL)
+    await asyncio.sleep(0.05)
+    assert asked == []
+
+    ear.heard_here(News.SIGNAL)
+    ear.want(News.SIGNAL | News.READY)
+    async with asyncio.timeout(5):
+        while len(heard) < 2:
+            await asyncio.sleep(0.01)
+    ear.want(News.SIGNAL)
+    async with asyncio.timeout(5):
+        while ear._task is not None:
+            await asyncio.sleep(0.01)
+
+    assert heard[:2] == [News.SIGNAL, News.SIGNAL | News.READY]
+    assert ear.wanted == News.SIGNAL
+    ear.close()
+
+
+async def test_who_waits_is_told_of_the_stop(real: World) -> None:
+    """Calls that wait for settings or items end at once with an error when the file is closed."""
+    process = await real.process()
+    message = real.message()
+    await process.publish(message)
+    waiting = [
+        asyncio.ensure_future(process.storage.global_config.watch("group", {})),
+        asyncio.ensure_future(process.storage.listen(message.id, 0, 0)),
+    ]
+    for call in waiting:
+        await real.still_waits(call)
+
+    await process.stop()
+
+    answers = await real.at_once(asyncio.gather(*waiting, return_exceptions=True))
+    assert [type(answer) for answer in answers] == [BackendUnavailable, BackendUnavailable]

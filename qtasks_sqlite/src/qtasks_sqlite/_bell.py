@@ -1,8 +1,9 @@
 """The bell: a small file beside the database that tells other processes of news.
 
-A write to it says that something is ready, a change of its times that something is final. Nobody
-reads it: what rings is the notice of the operating system, inotify(7), which comes in the moment of
-the commit and costs a sleeping process nothing.
+A write to it says that something is ready, a change of its times that something is final. To open it and
+close it again is a signal to who works if it is opened for writing, and says that a body has yielded
+something if it is opened for reading. Nobody reads it: what rings is the notice of the operating system,
+inotify(7), which comes in the moment of the commit and costs a sleeping process nothing.
 """
 
 from __future__ import annotations
@@ -27,7 +28,7 @@ class Bell:
     """The side that rings. Any thread may."""
 
     def __init__(self, database: str) -> None:
-        self._database = database
+        self.database = database
         self.path = f"{database}-bell"
         self._lock = Lock()
         """Held while the file is used or changes: the number of a closed one may mean another file."""
@@ -60,7 +61,7 @@ class Bell:
 
     def _admit(self, fd: int) -> None:
         """Let ring whoever may write the database."""
-        like = Path(self._database).stat()
+        like = Path(self.database).stat()
         if os.geteuid() == 0:
             os.fchown(fd, like.st_uid, like.st_gid)
         os.fchmod(fd, stat.S_IMODE(like.st_mode))
@@ -74,6 +75,10 @@ class Bell:
                 os.pwrite(self._fd, b"\n", 0)
             if news & News.FINAL:
                 os.utime(self._fd)
+            if news & News.SIGNAL:
+                os.close(os.open(self.path, os.O_WRONLY | os.O_CLOEXEC))
+            if news & News.SAID:
+                os.close(os.open(self.path, os.O_RDONLY | os.O_CLOEXEC))
 
     def is_missing(self) -> bool:
         """Whether the file is not there any more, so that new processes ring another one."""

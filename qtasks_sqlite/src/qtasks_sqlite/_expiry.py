@@ -8,8 +8,10 @@ from typing import TYPE_CHECKING, Final
 
 from qtasks.errors import BackendError
 from qtasks.protocols import Setup
+from qtasks_sqlite import _admin_statements as admin
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._link import Link
+from qtasks_sqlite._streams import clear
 from qtasks_sqlite._url import Level
 from qtasks_sqlite._work import News, Step
 
@@ -27,10 +29,16 @@ _PAUSE: Final = 0.01
 
 
 async def expire(database: Database, setup: Setup, level: Level) -> int:
-    """Remove a batch of the records whose time is over, and return how many it were."""
+    """Remove a batch of the records whose time is over, and return how many it were.
+
+    Wishes that tasks be cancelled that have ended, and items of those that ended some time ago, go as well.
+    """
 
     def run(connection: sqlite3.Connection) -> int:
-        return connection.execute(sql.EXPIRE, (setup.name, setup.clock.now(), EXPIRY_BATCH)).rowcount
+        now = setup.clock.now()
+        connection.execute(admin.OVERTAKEN, (setup.name,))
+        clear(connection, setup.name, now)
+        return connection.execute(sql.EXPIRE, (setup.name, now, EXPIRY_BATCH)).rowcount
 
     return await database.write(Step(run, level, News.FINAL))
 

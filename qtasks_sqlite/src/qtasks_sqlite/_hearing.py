@@ -1,11 +1,13 @@
-"""Who is woken when the bell rings: idle consumers, and who waits for a task."""
+"""Who is woken when the bell rings: idle consumers, busy ones, and who waits for a task."""
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Awaitable, Callable
 from typing import Protocol
 
 from qtasks.errors import BackendRefused
+from qtasks_sqlite import _errors
 from qtasks_sqlite._bell import Bell
 from qtasks_sqlite._inotify import InotifyEar
 from qtasks_sqlite._polling import PollingEar
@@ -17,6 +19,8 @@ class Ear(Protocol):
 
     wake_up: str
     """How, in words for people."""
+    safety: float
+    """Seconds after which who waits for signals looks by himself."""
     wanted: News
 
     def want(self, news: News) -> None:
@@ -47,7 +51,7 @@ class Hearing:
         self._bell = bell
         self._version = version
         self._on_final = on_final
-        self._idle: set[Callable[[], None]] = set()
+        self._idle: dict[Callable[[], None], News] = {}
         self._ear: Ear | None = None
         self._is_closed = False
 
@@ -73,10 +77,12 @@ class Hearing:
             return PollingEar(self._version, self._hear, wanted)
 
     def close(self) -> None:
-        """Listen no more."""
+        """Listen no more; who sleeps is woken, and gets an error."""
         self._is_closed = True
         if self._ear is not None:
             self._ear.close()
+        for wake in tuple(self._idle):
+            wake()
 
     @property
     def ear(self) -> Ear:
@@ -85,8 +91,8 @@ class Hearing:
         return self._ear
 
     def is_on(self, news: News) -> bool:
-        """Whether these news are listened for."""
-        return bool(self.ear.wanted & news)
+        """Whether all these news are listened for."""
+        return self.ear.wanted & news == news
 
     def listen(self, news: News) -> None:
         """Listen for these news, from now on."""
@@ -96,13 +102,28 @@ class Hearing:
         """Note what this process has committed itself."""
         self.ear.heard_here(news)
 
-    def sleep(self, wake: Callable[[], None]) -> None:
-        """Have this called when something may be ready."""
-        self._idle.add(wake)
+    async def rest(self, news: News, called: asyncio.Event, seconds: float) -> None:
+        """Sleep until such news, until somebody sets the event, or at most so long.
 
-    def awake(self, wake: Callable[[], None]) -> None:
-        """Have it called no more."""
-        self._idle.discard(wake)
+        It comes back at once where nobody has listened for these news: look once more, since what came
+        before was not heard.
+
+        Raises:
+            BackendUnavailable: Nothing is heard any more.
+        """
+        if self._is_closed:
+            raise _errors.closed(self._bell.database)
+        if not self.is_on(news):
+            self.listen(news)
+            return
+        self._idle[called.set] = news
+        try:
+            async with asyncio.timeout(seconds):
+                await called.wait()
+        except TimeoutError:
+            self.check()
+        finally:
+            del self._idle[called.set]
 
     def check(self) -> None:
         """Get a new bell where somebody has removed the old one."""
@@ -128,13 +149,10 @@ class Hearing:
             self._ear = self._new_ear(wanted)
 
     def _hear(self, news: News) -> None:
-        if news & News.FINAL and not self._on_final():
-            self._unlisten(News.FINAL)
-        if news & News.READY:
-            if not self._idle:
-                self._unlisten(News.READY)
-            for wake in tuple(self._idle):
+        awaited = News.FINAL if news & News.FINAL and self._on_final() else News.NONE
+        for wake, wanted in tuple(self._idle.items()):
+            awaited |= wanted
+            if wanted & news:
                 wake()
-
-    def _unlisten(self, news: News) -> None:
-        self._want(self.ear.wanted & ~news)
+        if news & ~awaited:
+            self._want(self.ear.wanted & ~(news & ~awaited))

@@ -13,12 +13,19 @@ from typing import Final
 from qtasks_sqlite._bell import BY_INOTIFY
 from qtasks_sqlite._work import News
 
-_IN_MODIFY: Final = 0x2
-_IN_ATTRIB: Final = 0x4
+_MASKS: Final = {
+    News.READY: 0x2,  # IN_MODIFY
+    News.FINAL: 0x4,  # IN_ATTRIB
+    News.SIGNAL: 0x8,  # IN_CLOSE_WRITE
+    News.SAID: 0x10,  # IN_CLOSE_NOWRITE
+}
 _IN_DELETE_SELF: Final = 0x400  # never awaited for itself: a mask must not be empty
 _HEADER: Final = struct.Struct("iIII")
 _BUFFER: Final = 4096
 _CLOSED: Final = -1
+
+SAFETY: Final = 3.0
+"""Seconds between two looks of who waits for signals: the bell is hardly ever missed."""
 
 
 class InotifyEar:
@@ -29,6 +36,7 @@ class InotifyEar:
     """
 
     wake_up = BY_INOTIFY
+    safety = SAFETY
 
     def __init__(self, path: str, on_news: Callable[[News], None], wanted: News) -> None:
         if not sys.platform.startswith("linux"):
@@ -49,8 +57,8 @@ class InotifyEar:
     def want(self, news: News) -> None:
         """Listen for these news, and no others."""
         mask = _IN_DELETE_SELF
-        mask |= _IN_MODIFY if news & News.READY else 0
-        mask |= _IN_ATTRIB if news & News.FINAL else 0
+        for kind, bit in _MASKS.items():
+            mask |= bit if news & kind else 0
         # Adding a path again replaces its mask.
         self._checked(self._libc.inotify_add_watch(self._fd, self._path, mask))
         self.wanted = news
@@ -74,8 +82,8 @@ class InotifyEar:
         while offset < len(data):
             _, mask, _, length = _HEADER.unpack_from(data, offset)
             offset += _HEADER.size + length
-            news |= News.READY if mask & _IN_MODIFY else News.NONE
-            news |= News.FINAL if mask & _IN_ATTRIB else News.NONE
+            for kind, bit in _MASKS.items():
+                news |= kind if mask & bit else News.NONE
         if news:
             self._on_news(news)
 

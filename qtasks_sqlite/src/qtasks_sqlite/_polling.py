@@ -13,11 +13,18 @@ SHORTEST: Final = 0.005
 LONGEST: Final = 0.1
 _GROWTH: Final = 1.5
 
+SAFETY: Final = 1.0
+"""Seconds between two looks of who waits for signals alone."""
+
+_ASKED_FOR: Final = News.READY | News.FINAL | News.SAID
+"""A worker waits for signals all the time: for their sake alone nobody asks."""
+
 
 class PollingEar:
     """Asks while something is wanted; `version` gives a number that every commit changes."""
 
     wake_up = BY_POLLING
+    safety = SAFETY
 
     def __init__(
         self, version: Callable[[], Awaitable[int]], on_news: Callable[[News], None], wanted: News
@@ -30,7 +37,7 @@ class PollingEar:
     def want(self, news: News) -> None:
         """Ask for these news, and no others."""
         self.wanted: News = news
-        if news and self._task is None:
+        if news & _ASKED_FOR and self._task is None:
             self._task = asyncio.create_task(self._poll(), name="qtasks-sqlite-polling")
 
     def heard_here(self, news: News) -> None:
@@ -50,11 +57,11 @@ class PollingEar:
         finally:
             if self._task is asyncio.current_task():
                 # Also after an error: who listens next begins anew.
-                self._task, self.wanted = None, News.NONE
+                self._task, self.wanted = None, self.wanted & ~_ASKED_FOR
 
     async def _ask(self) -> None:
         pause, seen = SHORTEST, -1
-        while self.wanted:
+        while self.wanted & _ASKED_FOR:
             try:
                 version = await self._version()
             except Exception:  # noqa: BLE001 - whoever waits looks by itself too, and says what is wrong

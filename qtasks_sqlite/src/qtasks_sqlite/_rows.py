@@ -20,7 +20,7 @@ from qtasks.models import (
     Record,
     Token,
 )
-from qtasks.status import TaskStatus
+from qtasks.status import FINAL, TaskStatus
 
 Row = tuple[Any, ...]
 Named = dict[str, Any]
@@ -124,7 +124,7 @@ def give_back_row(returned: GiveBack, app: str, now: float) -> Named:
 def delivery(row: Row) -> Delivery:
     """Return what a row of the statement CLAIM says."""
     priority, place, _, task_id, name, queue, body, epoch, attempt, number, created_at, since, *rest = row
-    expires_at, losses, turns = rest
+    expires_at, losses, turns, cancel = rest
     return Delivery(
         task_id,
         name,
@@ -137,6 +137,7 @@ def delivery(row: Row) -> Delivery:
         expires_at,
         losses,
         turns,
+        cancel,
     )
 
 
@@ -150,13 +151,14 @@ def record(row: Row, now: float) -> Record:
     """Return what a row of the statement GET says, as it is at this moment."""
     task_id, name, queue, priority, status, body, created_at, updated_at, due, *rest = row
     expires_at, started_at, finished_at, epoch, attempt, number, attempts, losses, turns, *rest = rest
-    worker, result, error, reason, history = rest
+    worker, result, error, reason, history, cancel, unique, progress, note = rest
+    status = status_at(status, due, now)
     return Record(
         id=task_id,
         task=name,
         queue=queue,
         priority=priority,
-        status=status_at(status, due, now),
+        status=status,
         body=body,
         created_at=created_at,
         updated_at=updated_at,
@@ -172,6 +174,10 @@ def record(row: Row, now: float) -> Record:
         result=result,
         error=error,
         reason=reason,
+        cancel=None if status in FINAL else cancel,
+        progress=progress,
+        note=note,
+        unique=unique,
         history=_events(history),
     )
 

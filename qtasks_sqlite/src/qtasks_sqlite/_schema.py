@@ -98,7 +98,70 @@ _VERSION_1: Final = (
     """,
 )
 
-MIGRATIONS: Final = (_VERSION_1,)
+_VERSION_2: Final = (
+    # Both are nearly always NULL, so they cost a byte each where a new column has to be: at the end of
+    # the row, behind what is large.
+    "ALTER TABLE task ADD COLUMN unique_key TEXT",
+    "ALTER TABLE task ADD COLUMN cancel TEXT",
+    "CREATE INDEX task_unique ON task (app, unique_key, remove_at) WHERE unique_key IS NOT NULL",
+    # Not by what the busiest statement sets: it has nothing to do here then. Whoever expires records takes
+    # the wishes of final ones off.
+    "CREATE INDEX task_wish ON task (app) WHERE cancel IS NOT NULL",
+    "DROP INDEX task_due",
+    "CREATE INDEX task_due ON task (app, due, role, status, queue) WHERE due IS NOT NULL",
+    # What bodies say of themselves while they run: apart from the task, whose row may be large. `items` is
+    # the delivery whose items are kept.
+    """
+    CREATE TABLE said (
+        task INTEGER PRIMARY KEY,
+        items INTEGER,
+        progress REAL,
+        note TEXT
+    )
+    """,
+    "CREATE INDEX said_items ON said (task) WHERE items IS NOT NULL",
+    """
+    CREATE TABLE item (
+        task INTEGER NOT NULL,
+        delivery INTEGER NOT NULL,
+        number INTEGER NOT NULL,
+        value BLOB NOT NULL,
+        PRIMARY KEY (task, delivery, number)
+    ) WITHOUT ROWID
+    """,
+    # Whoever removes a task, for whatever reason, removes this with it.
+    """
+    CREATE TRIGGER task_removed AFTER DELETE ON task
+    WHEN EXISTS (SELECT 1 FROM said WHERE task = old.seq)
+    BEGIN
+        DELETE FROM item WHERE task = old.seq;
+        DELETE FROM said WHERE task = old.seq;
+    END
+    """,
+    # Limits that all workers share. A permit is valid as long as its worker is in the registry; `next` is
+    # the moment before which nothing starts.
+    """
+    CREATE TABLE permit (
+        app TEXT NOT NULL,
+        key TEXT NOT NULL,
+        task TEXT NOT NULL,
+        worker TEXT NOT NULL,
+        PRIMARY KEY (app, key, task)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX permit_task ON permit (app, task, worker)",
+    """
+    CREATE TABLE pace (
+        app TEXT NOT NULL,
+        key TEXT NOT NULL,
+        next REAL NOT NULL,
+        PRIMARY KEY (app, key)
+    ) WITHOUT ROWID
+    """,
+    "CREATE INDEX pace_next ON pace (app, next)",
+)
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
 """What leads from each version of the schema to the next; the length is the newest version."""
 
 
@@ -127,7 +190,7 @@ def prepare(connection: sqlite3.Connection, path: str) -> None:
         version = version_of(connection, path)
         for script in MIGRATIONS[version:]:
             for statement in script:
-                connection.execute(statement)
+                connection.execute(" ".join(statement.split()))  # the file keeps the text
         connection.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         connection.execute(f"PRAGMA user_version = {len(MIGRATIONS)}")
         connection.execute("COMMIT")

@@ -7,10 +7,11 @@ import time
 from collections import deque
 from collections.abc import Callable, Sequence
 from itertools import groupby
-from pathlib import Path
 from typing import Any, Final
 
-from qtasks_sqlite import _errors, _schema
+from qtasks.errors import BackendRefused
+from qtasks_sqlite import _errors, _place, _schema
+from qtasks_sqlite._files import Files
 from qtasks_sqlite._url import Level
 from qtasks_sqlite._work import News, Work
 
@@ -33,6 +34,9 @@ _LOG_SIZE: Final = 64 * 1024 * 1024
 
 class Desk:
     """Where works lie until the thread of the connection takes them, all that are there at once."""
+
+    files: Files
+    """Those that the connection has opened."""
 
     def __init__(self, ring: Callable[[News], None]) -> None:
         self.waiting: deque[Work[Any]] = deque()
@@ -74,15 +78,7 @@ class Session(sqlite3.Connection):
     """
 
     desk: Desk
-    _path: Path
-    _file: tuple[int, int]
     _level: Level | None = None
-
-    def begin_at(self, path: str, desk: Desk) -> None:
-        """Take the work from this desk, and note which file it goes to."""
-        self.desk = desk
-        self._path = Path(path)
-        self._file = _identity(self._path)
 
     def commit(self) -> None:
         """Run what lies on the desk in one transaction; each work gets its result or its error."""
@@ -108,8 +104,7 @@ class Session(sqlite3.Connection):
                 work.error = own
 
     def _transact(self, works: Sequence[Work[Any]]) -> None:
-        if _identity(self._path) != self._file:
-            raise _errors.removed(str(self._path))
+        self.desk.files.check()
         self._set_level(max(work.level for work in works))
         if len(works) == 1 and works[0].is_single:
             self.wait_for_lock(lambda: works[0].run(self))
@@ -156,28 +151,27 @@ def _kind(work: Work[Any]) -> type[Work[Any]]:
     return type(work)
 
 
-def _identity(path: Path) -> tuple[int, int]:
-    """Return what tells a file from another one of its name."""
-    try:
-        status = path.stat()
-    except FileNotFoundError:
-        return 0, 0
-    return status.st_dev, status.st_ino
-
-
 def open_session(path: str, desk: Desk) -> Session:
     """Open the writing connection, and make the file what it has to be."""
+    _place.check_place(path)
     session = sqlite3.connect(path, timeout=_SLICE, isolation_level=None, factory=Session)
     try:
         session.desk = desk
         session.wait_for_lock(lambda: _schema.prepare(session, path))
-        session.wait_for_lock(lambda: session.execute("PRAGMA journal_mode = WAL"))
+        session.wait_for_lock(lambda: _keep_log(session, path))
         session.execute(f"PRAGMA journal_size_limit = {_LOG_SIZE}")
-        session.begin_at(path, desk)
+        desk.files = Files(path)
     except BaseException:
         session.close()
         raise
     return session
+
+
+def _keep_log(session: Session, path: str) -> None:
+    ((mode,),) = session.execute("PRAGMA journal_mode = WAL")
+    if mode != "wal":
+        raise BackendRefused(f"{path}: no write-ahead log can be kept there; move the file to a local disk")
+    session.execute("SELECT count(*) FROM sqlite_master")  # to read makes it, where there is none
 
 
 def open_reader(path: str) -> sqlite3.Connection:

@@ -1,5 +1,5 @@
 # ruff: noqa: S608 - nothing from outside is put into a statement: the parts are constants of this module
-"""Every statement on tasks and their holders, each with what it is for.
+"""The statements of the flow, on tasks and their holders, each with what it is for.
 
 `role` is 0 for a record alone (another broker queues it), 1 for a queue entry alone (another storage
 keeps the record), 2 for both in one.
@@ -7,7 +7,7 @@ keeps the record), 2 for both in one.
 
 from __future__ import annotations
 
-from functools import cache
+from functools import lru_cache
 from typing import Final
 
 HISTORY_LIMIT: Final = 100
@@ -31,10 +31,10 @@ _FENCE: Final = """
 # A message on its way in. A known id changes nothing, except that a mere queue entry gives way to a later
 # epoch: its record has ended and was requeued before the entry heard of the end. Deliveries before the
 # message have had their word, so that none of them takes it off again.
-INSERT: Final = """
+_INSERT: Final = """
 INSERT INTO task (app, queue, priority, role, status, turn, place, due, updated_at, created_at, since,
-                  expires_at, id, name, body, epoch, delivery, settled)
-VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                  expires_at, id, name, body, epoch, delivery, settled{column})
+VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?{value})
 ON CONFLICT (id, app) DO UPDATE
 SET queue = excluded.queue, priority = excluded.priority, status = excluded.status, holder = NULL,
     turn = excluded.turn, place = excluded.place, due = excluded.due, finished_at = NULL, remove_at = NULL,
@@ -42,9 +42,13 @@ SET queue = excluded.queue, priority = excluded.priority, status = excluded.stat
     settled = max(delivery, excluded.delivery), attempts = 0, losses = 0, turns = 0,
     updated_at = excluded.updated_at, created_at = excluded.created_at, since = excluded.since,
     expires_at = excluded.expires_at, started_at = NULL, name = excluded.name, worker = NULL,
-    reason = NULL, history = NULL, error = NULL, result = NULL, body = excluded.body
+    reason = NULL, history = NULL, error = NULL, result = NULL, body = excluded.body, cancel = NULL
 WHERE role = 1 AND excluded.role = 1 AND (excluded.epoch, excluded.delivery) > (epoch, delivery)
 """
+INSERT: Final = _INSERT.format(column="", value="")
+
+# One with a unique key, which is the last value.
+INSERT_UNIQUE: Final = _INSERT.format(column=", unique_key", value=", ?")
 
 # Records whose time is over do not stand in the way of a new task with their id.
 FORGET: Final = """
@@ -57,7 +61,7 @@ SET holder = :holder, turn = NULL, status = 'process', attempt = attempts + 1,
     delivery = delivery + 1, worker = :worker, updated_at = :now
 WHERE seq IN ({ready}) AND EXISTS (SELECT 1 FROM holder WHERE id = :holder)
 RETURNING priority, place, seq, id, name, queue, body, epoch, attempt, delivery, created_at, since,
-          expires_at, losses, turns
+          expires_at, losses, turns, cancel
 """
 
 _READY: Final = """
@@ -67,20 +71,26 @@ ORDER BY priority DESC, turn, seq LIMIT :limit
 """
 
 
-@cache
-def claim(queues: int) -> str:
-    """Lease the first ready tasks of so many queues to a holder that still exists.
+@lru_cache(maxsize=128)
+def claim(*sizes: int) -> str:
+    """Lease the first ready tasks of tiers of so many queues to a holder that still exists.
 
-    Only as many as are wanted are looked at in each queue, in the order of the index.
+    The queues are numbered through all tiers. Only as many as are wanted are looked at in each queue, in
+    the order of the index.
     """
-    if queues == 1:
+    tiers = [tier for tier, size in enumerate(sizes) for _ in range(size)]
+    if not tiers:
+        return _CLAIMED.format(ready="SELECT seq FROM task WHERE false")
+    if len(tiers) == 1:
         return _CLAIMED.format(ready=_READY.format(columns="seq", rank="0"))
+    columns = "{} AS tier, priority, {} AS rank, turn, seq"
     parts = (
-        f"SELECT * FROM ({_READY.format(columns=f'priority, {rank} AS rank, turn, seq', rank=rank)})"
-        for rank in range(queues)
+        f"SELECT * FROM ({_READY.format(columns=columns.format(tier, rank), rank=rank)})"
+        for rank, tier in enumerate(tiers)
     )
     ready = f"""
-    SELECT seq FROM ({" UNION ALL ".join(parts)}) ORDER BY priority DESC, rank, turn, seq LIMIT :limit
+    SELECT seq FROM ({" UNION ALL ".join(parts)})
+    ORDER BY tier, priority DESC, rank, turn, seq LIMIT :limit
     """
     return _CLAIMED.format(ready=ready)
 
@@ -107,7 +117,7 @@ WHERE {_FENCE}
 
 # Whose outcome the records have: asked only where the fence has refused one of a batch.
 SETTLED: Final = """
-SELECT id, settled FROM task WHERE app = ? AND id IN (SELECT value FROM json_each(?))
+SELECT id, epoch, settled FROM task WHERE app = ? AND id IN (SELECT value FROM json_each(?))
 """
 
 # A delivery that comes back without an outcome. Without a delay it keeps its turn.
@@ -149,12 +159,12 @@ RETURNING id
 RENEW: Final = "UPDATE holder SET renewed = max(renewed, ?), until = max(until, ?) WHERE id = ?"
 
 # A lease has ended when its moment is over, or when its clock is that of an earlier boot.
-_ENDED: Final = """
+ENDED: Final = """
 (until <= :boot OR renewed > :boot + 1 OR (clock <> :clock AND clock <> '' AND :clock <> ''))
 """
 
 # The holders whose lease has ended.
-RELEASE: Final = f"DELETE FROM holder WHERE app = :app AND {_ENDED}"
+RELEASE: Final = f"DELETE FROM holder WHERE app = :app AND {ENDED}"
 
 # One holder, whose process is gone.
 RELEASE_ONE: Final = "DELETE FROM holder WHERE id = ?"
@@ -188,17 +198,19 @@ YOUNGEST: Final = "SELECT delivery FROM task WHERE id = ? AND app = ?"
 # lease still stands.
 MOMENTS: Final = f"""
 SELECT (SELECT min(due) FROM task WHERE app = :app AND due IS NOT NULL AND role > 0),
-       (SELECT min(CASE WHEN {_ENDED} THEN 0 ELSE until END) FROM holder WHERE app = :app),
+       (SELECT min(CASE WHEN {ENDED} THEN 0 ELSE until END) FROM holder WHERE app = :app),
        EXISTS (SELECT 1 FROM holder WHERE id = :holder)
 """
 
-# What a new epoch is opened for. The moment of expiry was that of the epoch before.
+# What a new epoch is opened for. The moment of expiry was that of the epoch before. Deliveries before it
+# have had their word, also one that was lost before the task was cancelled.
 REQUEUE: Final = f"""
 UPDATE task
 SET status = 'new', turn = CASE WHEN role > 0 THEN :now END, place = :now, due = NULL, finished_at = NULL,
     remove_at = NULL, epoch = epoch + 1, attempt = 1, attempts = 0, losses = 0, turns = 0,
     updated_at = :now, since = :now, expires_at = NULL, started_at = NULL, worker = NULL, reason = NULL,
-    error = NULL, result = NULL, history = {_with_event("'requeued'", ":now")}
+    error = NULL, result = NULL, history = {_with_event("'requeued'", ":now")}, cancel = NULL,
+    settled = delivery
 WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND remove_at > :now
 RETURNING id, name, queue, priority, body, created_at, epoch, delivery
 """
@@ -225,12 +237,16 @@ WHERE id = :id AND app = :app AND status = 'process'
 
 RECORD: Final = """
 id, name, queue, priority, status, body, created_at, updated_at, due, expires_at, started_at,
-finished_at, epoch, attempt, delivery, attempts, losses, turns, worker, result, error, reason, history
+finished_at, epoch, attempt, delivery, attempts, losses, turns, worker, result, error, reason, history,
+cancel, unique_key, progress, note
 """
+
+# What a record is read from.
+RECORDS: Final = "task LEFT JOIN said ON said.task = task.seq"
 
 # Records by id.
 GET: Final = f"""
-SELECT {RECORD} FROM task
+SELECT {RECORD} FROM {RECORDS}
 WHERE app = ? AND id IN (SELECT value FROM json_each(?)) AND (remove_at IS NULL OR remove_at > ?)
 """
 

@@ -50,7 +50,16 @@ def locate(url: str | Location | None, synchronous: str | None = None) -> Locati
     name, _, query = text.removeprefix(_PREFIX + "/").partition("?")
     options = _options(query)
     chosen = synchronous or options.get("synchronous", "full")
-    return Location(_path(unquote(name), text), _level(chosen))
+    return Location(_path(_decoded(name, text), text), _level(chosen))
+
+
+def _decoded(name: str, url: str) -> str:
+    try:
+        return unquote(name, errors="strict")
+    except UnicodeDecodeError as exc:
+        raise ConfigError(
+            f"{url!r} names no file: what follows its percent signs is no UTF-8; write a percent sign as %25"
+        ) from exc
 
 
 def _path(name: str, url: str) -> str:
@@ -59,14 +68,22 @@ def _path(name: str, url: str) -> str:
             f"{url!r} names no file: several processes and connections must meet there; "
             f"memory:// is the backend without a file"
         )
-    return str(Path(name).resolve())
+    if name.endswith("/"):
+        raise ConfigError(f"{url!r} names a folder; name a file in it")
+    try:
+        return str(Path(name).resolve())
+    except (OSError, RuntimeError) as exc:  # no working directory; links that lead in a circle
+        raise ConfigError(f"{url!r} names a path that leads nowhere: {exc}") from exc
 
 
 def _options(query: str) -> dict[str, str]:
     options = dict(parse_qsl(query, keep_blank_values=True))
     unknown = sorted(options.keys() - {"synchronous"})
     if unknown:
-        raise ConfigError(f"a sqlite:// URL has no option {unknown[0]!r}; it has synchronous=full|normal|off")
+        raise ConfigError(
+            f"a sqlite:// URL has no option {unknown[0]!r}; it has synchronous=full|normal|off"
+            f" (a question mark in the name of a file is written as %3F)"
+        )
     return options
 
 

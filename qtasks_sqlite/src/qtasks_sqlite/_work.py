@@ -22,6 +22,10 @@ class News(Flag):
     """Something is ready, or will be sooner than was known."""
     FINAL = 2
     """Something has ended, or has been removed."""
+    SIGNAL = 4
+    """Cancellation was asked for something that is in hand, or a setting has changed."""
+    SAID = 8
+    """A running body has yielded something."""
 
 
 class Work(ABC, Generic[T]):
@@ -78,7 +82,10 @@ class Step(Work[T]):
     order = 1
 
     def __init__(
-        self, function: Callable[[sqlite3.Connection], T], level: Level, news: News = News.NONE
+        self,
+        function: Callable[[sqlite3.Connection], T],
+        level: Level,
+        news: News | Callable[[T], News] = News.NONE,
     ) -> None:
         super().__init__(level)
         self._function = function
@@ -87,5 +94,8 @@ class Step(Work[T]):
     def run(self, connection: sqlite3.Connection) -> None:
         """Call the function. Where it says that it has changed nothing, nothing is told."""
         result = self._function(connection)
+        if not isinstance(self._told, News):
+            self.done(result, self._told(result))
+            return
         changed = result is None or bool(result)
         self.done(result, self._told if changed else News.NONE)

@@ -4,17 +4,19 @@ from __future__ import annotations
 
 import sqlite3
 import sys
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from typing import Final
 
 from qtasks.backends import Limits
-from qtasks.models import GiveBack, Message, Outcome, Settled, WorkerInfo
+from qtasks.models import GiveBack, Message, Outcome, QueueInfo, Settled, WorkerInfo
 from qtasks.protocols import Setup, Storage
+from qtasks_sqlite import _admin_statements as admin
+from qtasks_sqlite import _cancelling, _permits
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._bell import BY_INOTIFY, BY_POLLING
 from qtasks_sqlite._link import Link
-from qtasks_sqlite._rows import Role
+from qtasks_sqlite._rows import Named, Role
 from qtasks_sqlite._url import Location, locate
 from qtasks_sqlite._work import News, Step
 from qtasks_sqlite._works import Publish, Return, Settle
@@ -88,16 +90,21 @@ class AsyncSQLiteBroker:
         self._consumers.clear()
         await self._link.stop()
 
-    async def publish(self, messages: Sequence[Message]) -> None:
+    async def publish(self, messages: Sequence[Message]) -> Mapping[str, str]:
         """Put messages into their queues, all or none; one whose id is known changes nothing.
+
+        Returns:
+            For each id that another task keeps away by its unique key: the id of that task.
 
         Raises:
             BackendUnavailable: Nothing is promised; the same call is safe to repeat.
             BackendRefused: Nothing was accepted.
         """
-        if messages:
-            link = self._link
-            await link.database.write(Publish(link.app, self._role, messages, link.clock.now(), link.level))
+        if not messages:
+            return {}
+        link = self._link
+        work = Publish(link.app, self._role, messages, link.clock.now(), link.level)
+        return await link.database.write(work)
 
     async def open_consumer(
         self, worker: WorkerInfo, queues: Sequence[str], *, take_over: bool = False
@@ -125,11 +132,39 @@ class AsyncSQLiteBroker:
             link = self._link
             await link.database.write(Return(link.app, returned, link.clock.now(), link.level))
 
+    async def discard(self, ids: Sequence[str], reason: str) -> None:
+        """Drop the entries of tasks that were cancelled; tell the holders of those that are in hand."""
+        app = self._link.app
+
+        def run(connection: sqlite3.Connection) -> bool:
+            return _cancelling.discard(connection, app, ids, reason)
+
+        await self._link.database.write(Step(run, self._link.level, News.SIGNAL))
+
+    async def queues(self) -> Sequence[QueueInfo]:
+        """Return the queues that hold something, by name."""
+        return [QueueInfo(*row) for row in await self._link.database.read(admin.QUEUES, self._moment())]
+
+    async def peek(self, queue: str, limit: int) -> Sequence[str]:
+        """Return the ids of the next ready tasks of a queue in the order in which they would be fetched."""
+        values = {**self._moment(), "queue": queue, "limit": limit}
+        return [task_id for (task_id,) in await self._link.database.read(admin.PEEK, values)]
+
     async def flush(self) -> None:
         """Remove every task of this app from the queues, with the records where the storage joins."""
         app = self._link.app
 
         def run(connection: sqlite3.Connection) -> None:
-            connection.execute(sql.FLUSH_QUEUE, (app,))
+            for statement in (sql.FLUSH_QUEUE, *_permits.FLUSH):
+                connection.execute(statement, (app,))
 
         await self._link.database.write(Step(run, self._link.level, News.FINAL))
+
+    def _moment(self) -> Named:
+        link = self._link
+        return {
+            "app": link.app,
+            "now": link.clock.now(),
+            "boot": link.boot(),
+            "clock": link.database.clock_id,
+        }

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
@@ -9,12 +10,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 
 from qtasks.errors import EncodeError
-from qtasks.models import WorkerInfo
+from qtasks.models import Answer, Ask, WorkerInfo
 from qtasks.protocols import Setup
+from qtasks_sqlite import _permits
 from qtasks_sqlite._holder import worker_info
 from qtasks_sqlite._link import Link
-from qtasks_sqlite._rows import Row
+from qtasks_sqlite._rows import Named, Row
 from qtasks_sqlite._url import Level, Location, locate
+from qtasks_sqlite._work import News, Step
 
 if TYPE_CHECKING:
     import sqlite3
@@ -25,6 +28,7 @@ ON CONFLICT (app, name, key) DO UPDATE SET value = excluded.value
 """
 _GET: Final = "SELECT value FROM setting WHERE app = ? AND name = ? AND key = ?"
 _GET_ALL: Final = "SELECT key, value FROM setting WHERE app = ? AND name = ?"
+_REMOVE: Final = "DELETE FROM setting WHERE app = ? AND name = ? AND key = ?"
 _ANNOUNCE: Final = """
 INSERT INTO registry (app, id, clock, until, info) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (app, id) DO UPDATE SET clock = excluded.clock, until = excluded.until, info = excluded.info
@@ -33,7 +37,11 @@ _WITHDRAW: Final = "DELETE FROM registry WHERE app = ? AND id = ?"
 # Entries of an earlier boot have run out: their clock is not this one.
 _WORKERS: Final = "SELECT info FROM registry WHERE app = ? AND clock = ? AND until > ? ORDER BY id"
 _RUN_OUT: Final = "DELETE FROM registry WHERE app = ? AND (clock <> ? OR until <= ?)"
-_FLUSH: Final = ("DELETE FROM setting WHERE app = ?", "DELETE FROM registry WHERE app = ?")
+_FLUSH: Final = (
+    "DELETE FROM setting WHERE app = ?",
+    "DELETE FROM registry WHERE app = ?",
+    *_permits.FLUSH,
+)
 
 
 class AsyncSQLiteGlobalConfig:
@@ -79,7 +87,7 @@ class AsyncSQLiteGlobalConfig:
             text = json.dumps(value)
         except (TypeError, ValueError) as exc:
             raise EncodeError(f"the setting {name}/{key} must be a JSON value: {exc}") from exc
-        await self._write(self._link.level, (_SET, (self._link.app, name, key, text)))
+        await self._write(self._link.level, (_SET, (self._link.app, name, key, text)), news=News.SIGNAL)
 
     async def get(self, key: str, name: str) -> Any:
         """Return the value, or None."""
@@ -88,8 +96,44 @@ class AsyncSQLiteGlobalConfig:
 
     async def get_all(self, key: str) -> Mapping[str, Any]:
         """Return the whole group that is called `key`."""
-        rows = await self._link.database.read(_GET_ALL, (self._link.app, key))
-        return {one: json.loads(text) for one, text in rows}
+        return _group(await self._link.database.read(_GET_ALL, (self._link.app, key)))
+
+    async def remove(self, name: str, key: str) -> None:
+        """Keep nothing any more under `key` of the group `name`."""
+        await self._write(self._link.level, (_REMOVE, (self._link.app, name, key)), news=News.SIGNAL)
+
+    async def watch(self, name: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
+        """Return the group as soon as it differs from `known`."""
+        app, database, news = self._link.app, self._link.database, asyncio.Event()
+        hearing = database.hearing
+        while True:
+            news.clear()
+            group = _group(await database.read(_GET_ALL, (app, name)))
+            if group != dict(known):
+                return group
+            await hearing.rest(News.SIGNAL, news, hearing.ear.safety)
+
+    async def admit(self, asks: Sequence[Ask], patience: float) -> Sequence[Answer]:
+        """Grant or refuse each, in their order and in one step."""
+        link = self._link
+        if not asks:
+            return []
+
+        def run(connection: sqlite3.Connection) -> list[Answer]:
+            # The moment is taken with the lock in hand: others have reserved their starts meanwhile.
+            door = _permits.Door(link.app, link.database.clock_id, link.boot(), link.clock.now(), patience)
+            return door.admit(connection, asks)
+
+        return await link.database.write(Step(run, link.light_level))
+
+    async def release(self, worker_id: str, task_ids: Sequence[str]) -> None:
+        """Give the permits of this worker for these tasks back."""
+        app = self._link.app
+
+        def run(connection: sqlite3.Connection) -> None:
+            _permits.release(connection, app, worker_id, task_ids)
+
+        await self._link.database.write(Step(run, self._link.light_level))
 
     async def announce(self, worker: WorkerInfo, ttl: float) -> None:
         """Make the worker known for `ttl` seconds, or for that much longer."""
@@ -98,12 +142,13 @@ class AsyncSQLiteGlobalConfig:
         await self._write(
             self._link.light_level,
             (_RUN_OUT, (app, clock, boot)),
+            *self._tidy(),
             (_ANNOUNCE, (app, worker.id, clock, boot + ttl, info)),
         )
 
     async def withdraw(self, worker_id: str) -> None:
-        """Forget the worker."""
-        await self._write(self._link.light_level, (_WITHDRAW, (self._link.app, worker_id)))
+        """Forget the worker, with its permits."""
+        await self._write(self._link.light_level, (_WITHDRAW, (self._link.app, worker_id)), *self._tidy())
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """Return the workers whose announcement has not run out."""
@@ -114,13 +159,22 @@ class AsyncSQLiteGlobalConfig:
 
     async def flush(self) -> None:
         """Remove everything of this app, and nothing of another."""
-        await self._write(self._link.level, *((statement, (self._link.app,)) for statement in _FLUSH))
+        statements = [(statement, (self._link.app,)) for statement in _FLUSH]
+        await self._write(self._link.level, *statements, news=News.SIGNAL)
 
-    async def _write(self, level: Level, *statements: tuple[str, Row]) -> None:
-        from qtasks_sqlite._work import Step
+    def _tidy(self) -> list[tuple[str, Row | Named]]:
+        values = {"app": self._link.app, "now": self._link.clock.now()}
+        return [(statement, values) for statement in _permits.TIDY]
 
+    async def _write(
+        self, level: Level, *statements: tuple[str, Row | Named], news: News = News.NONE
+    ) -> None:
         def run(connection: sqlite3.Connection) -> None:
             for statement, values in statements:
                 connection.execute(statement, values)
 
-        await self._link.database.write(Step(run, level))
+        await self._link.database.write(Step(run, level, news))
+
+
+def _group(rows: Sequence[Row]) -> dict[str, Any]:
+    return {key: json.loads(text) for key, text in rows}

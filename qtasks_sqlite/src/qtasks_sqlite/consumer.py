@@ -7,13 +7,14 @@ import sqlite3
 from collections.abc import Sequence
 from typing import Final
 
-from qtasks.errors import ConfigError
-from qtasks.models import Delivery, WorkerInfo
+from qtasks.models import Delivery, Signal, WorkerInfo
 from qtasks_sqlite import _statements as sql
+from qtasks_sqlite._choice import Choice
 from qtasks_sqlite._expiry import EXPIRY_BATCH, EXPIRY_INTERVAL, expire
 from qtasks_sqlite._holder import Lease, take_over
 from qtasks_sqlite._link import Link
-from qtasks_sqlite._rows import Named, Row, delivery
+from qtasks_sqlite._rows import Named, delivery
+from qtasks_sqlite._signals import Signals
 from qtasks_sqlite._work import News, Step
 from qtasks_sqlite._works import Claim
 
@@ -22,9 +23,6 @@ LOOK_INTERVAL: Final = 0.01
 
 LONGEST_SLEEP: Final = 1.0
 """Seconds after which an idle one looks by itself. Timers do not see clocks that are set."""
-
-MOST_QUEUES: Final = 500
-"""SQLite joins no more SELECTs: sqlite.org/limits.html."""
 
 _PROMOTION_BATCH: Final = 1000
 
@@ -41,10 +39,9 @@ class SQLiteConsumer:
         self._setup = link.setup
         self._worker = worker
         self._lease = Lease(link, worker)
-        self._rank = {queue: rank for rank, queue in enumerate(dict.fromkeys(queues))}
-        if len(self._rank) > MOST_QUEUES:
-            raise ConfigError(f"a worker takes from at most {MOST_QUEUES} queues, not {len(self._rank)}")
-        self._names = {f"queue{rank}": queue for queue, rank in self._rank.items()}
+        self._signals = Signals(link, worker)
+        self._choice = Choice([queues])
+        self._claiming: Claim | None = None
         self._holder = 0
         self._held_at: float | None = None
         self._look_at = 0.0
@@ -75,20 +72,35 @@ class SQLiteConsumer:
             self._news.clear()
             if self._lease.boot() >= self._look_at:
                 await self._look()
-            rows = await self._claim(limit)
-            if rows:
+            if deliveries := await self._claim(limit):
                 self._look_at = min(self._look_at, self._lease.boot() + LOOK_INTERVAL)
-                return [delivery(row) for row in rows]
+                return deliveries
             if not self._is_closed and not await self._look():
                 await self._sleep()
         return []
+
+    def choose(self, tiers: Sequence[Sequence[str]]) -> None:
+        """Take from these queues from now on, also in a fetch that waits.
+
+        Raises:
+            ConfigError: There are too many.
+        """
+        self._choice = Choice(tiers)
+        if self._claiming is not None:
+            self._claiming.choice = self._choice
+        self._news.set()
+
+    async def signals(self) -> Sequence[Signal]:
+        """Return as soon as cancellation was asked for something in hand; empty only after `close`."""
+        return await self._signals.next()
 
     async def close(self) -> None:
         """End a waiting `fetch`. What was handed over stays leased; nothing else was taken."""
         self._is_closed = True
         self._news.set()
+        self._signals.close()
 
-    async def _claim(self, limit: int) -> list[Row]:
+    async def _claim(self, limit: int) -> list[Delivery]:
         lease = self._lease
         fresh = self._held_at is not None and lease.boot() - self._held_at < lease.seconds / _RENEWALS
         values = {
@@ -97,14 +109,16 @@ class SQLiteConsumer:
             "holder": self._holder,
             "now": self._setup.clock.now(),
             "limit": limit,
-            **self._names,
         }
-        claim = Claim(len(self._names), values, None if fresh else lease.hold, self._link.light_level)
+        claim = Claim(self._choice, values, None if fresh else lease.hold, self._link.light_level)
+        self._claiming = claim
         rows = await self._database.write(claim)
+        self._claiming = None
         self._holder = claim.holder
         self._held_at = claim.held_at or self._held_at
-        rank = self._rank
-        return sorted(rows, key=lambda row: (-row[0], rank[row[5]], row[1], row[2]))
+        deliveries = [delivery(row) for row in sorted(rows, key=claim.choice.place)]
+        self._signals.note(deliveries)
+        return deliveries
 
     async def _look(self) -> bool:
         """Put right what the time demands; True where something has become ready by it."""
@@ -151,15 +165,5 @@ class SQLiteConsumer:
         return await self._database.write(Step(run, self._link.level, News.READY))
 
     async def _sleep(self) -> None:
-        hearing, wake = self._database.hearing, self._news.set
-        if not hearing.is_on(News.READY):
-            hearing.listen(News.READY)
-            return  # and look once more: what came before was not heard
-        hearing.sleep(wake)
-        try:
-            async with asyncio.timeout(max(self._look_at - self._lease.boot(), 0.0)):
-                await self._news.wait()
-        except TimeoutError:
-            hearing.check()
-        finally:
-            hearing.awake(wake)
+        until_look = max(self._look_at - self._lease.boot(), 0.0)
+        await self._database.hearing.rest(News.READY, self._news, until_look)

@@ -116,6 +116,7 @@ class Database:
         Raises:
             BackendError: It could not be read.
         """
+        self._desk.files.check()
         with translated(self.path):
             return [tuple(row) for row in await self._reader.execute_fetchall(statement, parameters)]
 

@@ -3,12 +3,28 @@
 from __future__ import annotations
 
 import sqlite3
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from collections.abc import Set as AbstractSet
 
-from qtasks.models import Counts, Delivery, GiveBack, Message, Outcome, Record, Settled, Token
+from qtasks.models import (
+    Cancel,
+    Cancelled,
+    Counts,
+    Delivery,
+    GiveBack,
+    Items,
+    Message,
+    Outcome,
+    Query,
+    Record,
+    Report,
+    Settled,
+    Token,
+)
 from qtasks.protocols import Broker, GlobalConfig, Setup
 from qtasks.status import FINAL, TaskStatus
+from qtasks_sqlite import _admin_statements as admin
+from qtasks_sqlite import _cancelling, _finding, _permits, _streams
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._expiry import Sweeper
 from qtasks_sqlite._link import Link
@@ -74,12 +90,13 @@ class AsyncSQLiteStorage:
         same_app = self.name is None or broker.name is None or self.name == broker.name
         return same_app and all(isinstance(p, Location) and p.path == self.location.path for p in places)
 
-    async def add(self, messages: Sequence[Message]) -> None:
-        """Write the records of tasks that another broker queues."""
-        if messages:
-            link = self._link
-            work = Publish(link.app, Role.RECORD, messages, link.clock.now(), link.level)
-            await link.database.write(work)
+    async def add(self, messages: Sequence[Message]) -> Mapping[str, str]:
+        """Write the records of tasks that another broker queues; say who keeps which away by its key."""
+        if not messages:
+            return {}
+        link = self._link
+        work = Publish(link.app, Role.RECORD, messages, link.clock.now(), link.level)
+        return await link.database.write(work)
 
     async def begin(self, deliveries: Sequence[Delivery], worker_id: str) -> Sequence[bool]:
         """Make the tokens known: from now on an outcome with a lower one is stale.
@@ -122,10 +139,62 @@ class AsyncSQLiteStorage:
 
     async def requeue(self, ids: Sequence[str]) -> Sequence[Message | None]:
         """Open a new epoch for final tasks; what this file queues is ready in the same step."""
-        values = {"app": self._link.app, "ids": ids_text(ids), "now": self._link.clock.now()}
-        rows = await self._all(sql.REQUEUE, values, News.READY)
+        app, now = self._link.app, self._link.clock.now()
+        values = {"app": app, "ids": ids_text(ids), "now": now}
+
+        def run(connection: sqlite3.Connection) -> list[Row]:
+            _streams.forget(connection, app, ids, now)
+            return connection.execute(sql.REQUEUE, values).fetchall()
+
+        rows = await self._link.database.write(Step(run, self._link.level, News.READY))
         messages = {row[0]: requeued(row) for row in rows}
         return [messages.pop(task_id, None) for task_id in ids]
+
+    async def cancel(self, wishes: Sequence[Cancel]) -> Sequence[Cancelled]:
+        """End what waits; note the wish of what is in hand, whose worker is told."""
+        app, now = self._link.app, self._link.clock.now()
+
+        def run(connection: sqlite3.Connection) -> list[Cancelled]:
+            return _cancelling.cancel(connection, app, wishes, now)
+
+        return await self._link.database.write(Step(run, self._link.level, _cancelling.news_of))
+
+    async def purge(self, queue: str, reason: str, remove_at: float | None, limit: int) -> Sequence[str]:
+        """End up to `limit` waiting tasks of a queue as `cancel` and return their ids."""
+        app, now = self._link.app, self._link.clock.now()
+
+        def run(connection: sqlite3.Connection) -> list[str]:
+            return _cancelling.purge(connection, app, now, queue, reason, remove_at, limit)
+
+        return await self._link.database.write(Step(run, self._link.level, News.FINAL))
+
+    async def report(self, reports: Sequence[Report]) -> None:
+        """Keep what running bodies say of themselves, and wake who listens."""
+        app = self._link.app
+
+        def run(connection: sqlite3.Connection) -> bool:
+            return _streams.keep(connection, app, reports)
+
+        await self._link.database.write(Step(run, self._link.light_level, News.SAID))
+
+    async def listen(self, task_id: str, delivery: int, number: int) -> Items:
+        """Return items as soon as there are some beyond `number` of `delivery`, or of a later delivery."""
+        link = self._link
+        return await _streams.Listener(link.database, link.setup, task_id).next(delivery, number)
+
+    async def find(self, query: Query) -> Sequence[Record]:
+        """Return the records that the query names, the youngest first."""
+        if query.statuses is not None and not query.statuses:
+            return []
+        now = self._link.clock.now()
+        values = _finding.values(query, self._link.app, now)
+        rows = await self._link.database.read(_finding.statement(query), values)
+        return [record(row, now) for row in rows]
+
+    async def delete(self, ids: Sequence[str]) -> int:
+        """Remove these records where they are final, and return how many."""
+        values = {"app": self._link.app, "ids": ids_text(ids), "now": self._link.clock.now()}
+        return await self._count((admin.DELETE, values))
 
     async def counts(self) -> Counts:
         """Count the records by status."""
@@ -144,23 +213,16 @@ class AsyncSQLiteStorage:
 
     async def delete_finished(self) -> int:
         """Remove the records of final tasks and return how many. Others stay."""
-        return await self._count(sql.DELETE_FINISHED)
+        return await self._count((sql.DELETE_FINISHED, (self._link.app,)))
 
     async def flush(self) -> None:
-        """Remove every record of this app, with its place in the queue."""
-        await self._count(sql.FLUSH_RECORDS)
+        """Remove every record of this app, with its place in the queue and all that belongs to it."""
+        statements = (sql.FLUSH_RECORDS, *_permits.FLUSH)
+        await self._count(*((statement, (self._link.app,)) for statement in statements))
 
-    async def _all(self, statement: str, values: Named, news: News) -> list[Row]:
-        def run(connection: sqlite3.Connection) -> list[Row]:
-            return connection.execute(statement, values).fetchall()
-
-        return await self._link.database.write(Step(run, self._link.level, news))
-
-    async def _count(self, statement: str) -> int:
-        app = self._link.app
-
+    async def _count(self, *statements: tuple[str, Row | Named]) -> int:
         def run(connection: sqlite3.Connection) -> int:
-            return connection.execute(statement, (app,)).rowcount
+            return sum(connection.execute(statement, values).rowcount for statement, values in statements)
 
         return await self._link.database.write(Step(run, self._link.level, News.FINAL))
 
