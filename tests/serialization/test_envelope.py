@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
 from contextlib import suppress
-from pathlib import Path
 from typing import Any
 
-import installed
 import msgspec
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from installed import Site
 from serialization.values import EXAMPLES, VALUES, same
 
 from qtasks.errors import DecodeError, EncodeError
@@ -266,73 +262,3 @@ def test_wrong_tags_are_found_when_the_arguments_are_read() -> None:
     read = decode_envelope(json.dumps(GOOD | {"args": [{"$set": 1}], "tagged": True}).encode())
     with pytest.raises(DecodeError, match=r"\$set"):
         read.arguments()
-
-
-FOREIGN = """
-import marshal
-
-class Marshal:
-    content_type = "marshal"
-
-    def encode(self, value):
-        return marshal.dumps(value)
-
-    def decode(self, data):
-        return marshal.loads(data)
-
-SERIALIZER = Marshal()
-"""
-
-
-@pytest.fixture
-def site(tmp_path: Path) -> Iterator[Site]:
-    """An empty folder of distributions that is on the path of imports."""
-    with installed.site(tmp_path) as made:
-        yield made
-
-
-def _foreign(site: Site) -> Any:
-    site.module("foreign_serializer", FOREIGN)
-    site.install("foreign", "qtasks.serializers", marshal="foreign_serializer:SERIALIZER")
-    from foreign_serializer import SERIALIZER  # type: ignore[import-not-found]  # written just now
-
-    return SERIALIZER
-
-
-def test_a_foreign_serializer_travels_inside_json(site: Site) -> None:
-    """Its bytes go as base64, its name in `type`, and the reader finds it by that name."""
-    serializer = _foreign(site)
-    body = encode_envelope(
-        id=ID, task="t", args=(1, {2}), kwargs={"k": "v"}, created=1.0, priority=3, serializer=serializer
-    )
-    fields = json.loads(body)
-    assert (fields["type"], fields["args"], fields["priority"]) == ("marshal", [], 3)
-    assert "kwargs" not in fields
-    assert decode_envelope(body).arguments() == ([1, {2}], {"k": "v"})
-
-
-def test_a_missing_serializer_is_named(site: Site) -> None:
-    """Where it is not installed, the message is good and its arguments cannot be read."""
-    body = encode_envelope(id=ID, task="t", args=(1,), kwargs={}, created=1.0, serializer=_foreign(site))
-    read = decode_envelope(body.replace(b'"marshal"', b'"elsewhere"'))
-    with pytest.raises(DecodeError, match="elsewhere"):
-        read.arguments()
-
-
-def test_bytes_that_a_serializer_cannot_read_are_refused(site: Site) -> None:
-    """Whatever a serializer raises becomes a DecodeError that names it."""
-    _foreign(site)
-    read = decode_envelope(json.dumps(GOOD | {"type": "marshal", "payload": "AAAA"}).encode())
-    with pytest.raises(DecodeError, match="marshal"):
-        read.arguments()
-
-
-@pytest.mark.parametrize("serializer", [JSON, MSGPACK], ids=lambda one: one.content_type)
-def test_the_serializers_alone(serializer: Any) -> None:
-    """Each gives plain values back, and refuses others with errors of QTasks."""
-    value = {"a": [1, 2.5, None, True, "ж"]}
-    assert serializer.decode(serializer.encode(value)) == value
-    with pytest.raises(EncodeError):
-        serializer.encode(object())
-    with pytest.raises(DecodeError):
-        serializer.decode(b"\xc1")

@@ -13,6 +13,7 @@ from uuid import UUID
 import msgspec
 import pytest
 
+from qtasks.errors import DecodeError
 from qtasks.serialization import (
     Envelope,
     decode_envelope,
@@ -21,15 +22,20 @@ from qtasks.serialization import (
     encode_envelope,
     encode_failure,
     encode_value,
+    shown_arguments,
 )
 from qtasks.serialization.tags import _READERS
+from qtasks.serialization.values import _Full, _opened
 
 DOCUMENT = (Path(__file__).parents[2] / "docs" / "message-format.md").read_text()
 
 
 def blocks(kind: str) -> list[bytes]:
     """The bytes in the blocks of this kind."""
-    return [text.strip().encode() for text in re.findall(rf"```json {kind}\n(.*?)```", DOCUMENT, re.DOTALL)]
+    return [
+        text.strip().encode()
+        for text in re.findall(rf"^```json {kind}\n(.*?)```", DOCUMENT, re.DOTALL | re.MULTILINE)
+    ]
 
 
 @pytest.mark.parametrize("body", [b for b in blocks("message") if b"payload" not in b])
@@ -45,8 +51,8 @@ def test_documented_messages_are_written_and_read(body: bytes) -> None:
 
 
 def test_there_are_documented_messages() -> None:
-    """The page has a plain one, a full one, a tagged one and a foreign one."""
-    assert len(blocks("message")) == 4
+    """The page has a plain one, a full one, a secret one, a tagged one and a foreign one."""
+    assert len(blocks("message")) == 5
     full = set.union(*(set(json.loads(body)) for body in blocks("message")))
     assert full == set(Envelope.__struct_fields__)
 
@@ -75,8 +81,24 @@ def test_the_foreign_message_is_read() -> None:
 @pytest.mark.parametrize("body", blocks("result"))
 def test_documented_results_are_written_and_read(body: bytes) -> None:
     """The same value gives the same bytes."""
-    assert encode_value(decode_value(body)) == body
-    assert len(blocks("result")) == 2
+    assert encode_value(decode_value(body), secret=b"secret" in body) == body
+    assert len(blocks("result")) == 3
+
+
+def test_the_documented_foreign_result_is_read() -> None:
+    """It names its serializer, and has no value that an older reader could take for the result."""
+    (body,) = blocks("foreign result")
+    stored = _opened(body)
+    assert (stored.type, stored.payload, stored.value) == ("xml", b"<row/>", msgspec.UNSET)
+    assert msgspec.json.encode(stored) == body
+    with pytest.raises(DecodeError, match="'xml', which this process does not use"):
+        decode_value(body)
+
+
+def test_the_documented_secret_is_hidden() -> None:
+    """Its headers name the places."""
+    (body,) = (body for body in blocks("message") if b"secret" in body)
+    assert shown_arguments(decode_envelope(body)) == (["ann", "***"], {})
 
 
 def test_the_documented_failure_is_written_and_read() -> None:
@@ -98,7 +120,7 @@ def test_every_tag_and_field_is_documented() -> None:
     }
     assert tags == set(_READERS)
     fields = re.findall(r"^\| `([a-z_]+)` \|", DOCUMENT, re.MULTILINE)
-    assert fields == list(Envelope.__struct_fields__)
+    assert fields == [*Envelope.__struct_fields__, *_Full.__struct_fields__]
 
 
 def test_the_documented_program_writes_a_message() -> None:

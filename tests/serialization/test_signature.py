@@ -6,20 +6,35 @@ from __future__ import annotations
 import functools
 import json
 import logging
+from collections import Counter, OrderedDict, defaultdict
 from collections.abc import Callable, Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from enum import Enum, Flag, IntEnum, StrEnum
 from pathlib import Path
-from typing import Annotated, Any, Literal, NamedTuple, NewType, NoReturn, Optional, TypedDict, TypeVar, Union
+from typing import (
+    Annotated,
+    Any,
+    Generic,
+    Literal,
+    NamedTuple,
+    NewType,
+    NoReturn,
+    NotRequired,
+    Optional,
+    TypedDict,
+    TypeVar,
+    Union,
+)
 from uuid import UUID
 
 import msgspec
 import pytest
 from serialization.late_annotations import Holder, echoed, mixed, partly
 from serialization.values import EXAMPLES, same
+from typing_extensions import TypeAliasType
 
 from qtasks.errors import DecodeError, EncodeError, TaskArgumentError
 from qtasks.serialization import (
@@ -88,12 +103,48 @@ class Shape(TypedDict):
     when: datetime
 
 
+@dataclass
+class Parcel:
+    """Its fields are such as msgspec alone does not convert."""
+
+    colour: Colour
+    sizes: list[complex]
+    inside: Row | int
+    next: Parcel | None = None
+    bits: set[Bits] = field(default_factory=set)
+    count: int = field(default=0, init=False)
+
+
+class Pair(NamedTuple):
+    colour: Colour
+    size: complex = 1j
+
+
+class Sheet(TypedDict):
+    colour: Colour
+    size: NotRequired[complex]
+
+
+T = TypeVar("T")
+
+
+@dataclass
+class Cell(Generic[T]):
+    value: T
+
+
+class Email(str):
+    """Text of a kind."""
+
+    __slots__ = ()
+
+
 class Session:
     """Something that is given to a task by other means than a message."""
 
 
 UserId = NewType("UserId", int)
-T = TypeVar("T")
+Alias = TypeAliasType("Alias", list[Row])
 
 
 def annotated(annotation: Any) -> Callable[..., Any]:
@@ -177,6 +228,28 @@ TYPED: list[tuple[Any, Any]] = [
     (Row | int, 5),
     (Row | int, Row(1)),
     (UserId, UserId(5)),
+    (Alias, [Row(1)]),
+    (list[Colour], [Colour.MIXED, Colour.RED]),
+    (dict[Colour, list[Bits]], {Colour.MIXED: [Bits.A | Bits.B]}),
+    (Row | Other, Row(1)),
+    (Row | Other, Other(1)),
+    (list[Row | Other], [Row(1), Other(1, 2)]),
+    (list[Row | int], [Row(1), 5]),
+    (dict[str, Row | Record | None], {"a": Row(1), "b": None}),
+    (tuple[complex, Path | str], (1j, Path("a"))),
+    (Parcel, Parcel(Colour.MIXED, [1j], Row(1), None, {Bits.B})),
+    (Parcel, Parcel(Colour.RED, [], 5, Parcel(Colour.RED, [], Row(2)))),
+    (Pair, Pair(Colour.MIXED)),
+    (Sheet, {"colour": Colour.MIXED}),
+    (Sheet, {"colour": Colour.RED, "size": 1j}),
+    (Cell[Colour], Cell(Colour.MIXED)),
+    (OrderedDict, OrderedDict(a=1)),
+    (OrderedDict[str, UUID], OrderedDict(a=ID)),
+    (Counter[str], Counter("aab")),
+    (defaultdict[str, list[int]], defaultdict(list, {"a": [1]})),
+    (Email, Email("a@b")),
+    (list[Email], [Email("a@b")]),
+    (Annotated[list[Annotated[int, "a"]], "b"], [1]),
     (Annotated[int, "words"], 5),
     (Annotated[int, msgspec.Meta(ge=1)], 5),
     (Annotated[Row, "words"], Row(1)),
@@ -265,6 +338,15 @@ WRONG: list[tuple[Any, Any, str]] = [
     (Row, {"x": "a"}, r"at `x\.x`"),
     (Row, {}, "missing required field `x`"),
     (Row | Other, {"x": 1}, "fits several types of the union: Row, Other"),
+    (list[Row | Other], [{"x": "a"}], r"at `x\[0\]`"),
+    (list[Row | Other], [{"x": 1}], r"fits several types of the union: Row, Other - at `x\[0\]`"),
+    (list[Colour], ["green"], r"'green' is not a valid Colour - at `x\[0\]`"),
+    (Parcel, 5, "Expected `Parcel`, got `int`"),
+    (Parcel, {"colour": "red", "sizes": []}, "missing required field `inside`"),
+    (Parcel, {"colour": "red", "sizes": ["a"], "inside": 1}, "Expected `complex`, got `str` - at `sizes"),
+    (Pair, [1, 2, 3], "at most 2 items"),
+    (Sheet, {}, "missing required field `colour`"),
+    (Email, 5, "Expected `str`, got `int`"),
     (Shape, {"when": 5.5}, r"at `x\[\.\.\.\]`|at `x\.when`"),
 ]
 
@@ -327,7 +409,14 @@ def test_an_annotation_that_cannot_be_resolved_is_noted(caplog: pytest.LogCaptur
         assert any(name in line and "partly" in line and "Hidden" in line for line in noted)
 
 
-@pytest.mark.parametrize("annotation", [list[Row | Other], dict[str, Row | Other], list[Colour]], ids=str)
+@dataclass
+class Early:
+    """What was given to the constructor alone cannot be sent."""
+
+    x: InitVar[int]
+
+
+@pytest.mark.parametrize("annotation", [list[Early], dict[str, Early]], ids=str)
 def test_an_annotation_without_conversion_is_noted(annotation: Any, caplog: pytest.LogCaptureFixture) -> None:
     """Where a conversion is meant and cannot be made, the log says so and values arrive as they are."""
     assert same(through(annotated(annotation), [1]), ([[1]], {}))

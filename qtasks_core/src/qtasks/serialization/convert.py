@@ -1,7 +1,6 @@
 """From an annotation to the conversion of values, compiled once.
 
-msgspec does the work. Beside it stand what it has not: paths, pydantic models (recognised by their
-attributes, so pydantic need not be installed), enums of any values, and unions of any types.
+msgspec does the work, with paths beside it, unions of any types, and the special types.
 """
 
 from __future__ import annotations
@@ -9,10 +8,10 @@ from __future__ import annotations
 import types
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from collections.abc import Set as AbstractSet
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
 from pathlib import Path
 from typing import (
     Annotated,
@@ -20,8 +19,10 @@ from typing import (
     Final,
     Never,
     NoReturn,
+    NotRequired,
     ParamSpecArgs,
     ParamSpecKwargs,
+    Required,
     TypeVar,
     Union,
     get_args,
@@ -31,8 +32,19 @@ from uuid import UUID
 
 import msgspec
 from msgspec.inspect import CustomType, type_info
+from typing_extensions import ReadOnly
 
 from qtasks.errors import DecodeError
+from qtasks.serialization.fields import has_fields, types_of
+from qtasks.serialization.pydantic_types import (
+    Make,
+    base_of,
+    extras_of,
+    make_by_pydantic,
+    only_constrains,
+    words_of,
+)
+from qtasks.serialization.special import Special, is_special, replaced, special_for
 
 _EXACT: Final = frozenset(
     {
@@ -46,6 +58,7 @@ _ABSTRACT: Final = frozenset({Collection, Sequence, AbstractSet})
 """What a tuple or a frozenset may be meant by, and msgspec would make a list or a set of."""
 
 
+_QUALIFIERS: Final = (Required, NotRequired, ReadOnly)
 _ANYTHING: Final = (Any, object, NoReturn, Never)
 _VARIABLES: Final = (TypeVar, ParamSpecArgs, ParamSpecKwargs)
 
@@ -74,7 +87,11 @@ class Converter:
         try:
             return self.change(value)
         except Exception as exc:  # constructors and validators of a user run here
-            raise DecodeError(str(exc).replace("`$[0]", f"`{name}")) from exc
+            raise DecodeError(words_of(exc).replace("`$[0]", f"`{name}")) from exc
+
+    def inside(self, value: Any) -> Any:
+        """Return the value in the annotated type; what it raises says nothing of the place."""
+        return value if type(value) in self.exact else self.change(value)
 
 
 def converter_for(annotation: Any) -> Converter | None:
@@ -93,11 +110,43 @@ def converter_for(annotation: Any) -> Converter | None:
         annotation = type(None)
     if get_origin(annotation) in {Union, types.UnionType}:
         return _union(get_args(annotation))
-    if isinstance(annotation, type) and issubclass(annotation, Enum):
-        return Converter(frozenset(), lambda value: _member(annotation, value))
-    if annotation is complex:
-        return Converter(frozenset({complex}), _complex)
-    return _by_msgspec(annotation)
+    if extras_of(annotation) and only_constrains(annotation):
+        return _constrained(annotation)
+    make = _special(annotation)
+    if make is None:
+        return _by_msgspec(annotation)
+    return Converter(frozenset({complex}) if annotation is complex else frozenset(), make)
+
+
+def _special(annotation: Any) -> Make | None:
+    try:
+        return special_for(annotation, _inside)
+    except Unsupported:
+        raise
+    except Exception as exc:  # pydantic looks at the annotation of a user
+        raise Unsupported(str(exc)) from exc
+
+
+def _inside(annotation: Any) -> Make | None:
+    converter = converter_for(annotation)
+    return None if converter is None else converter.inside
+
+
+def _constrained(annotation: Any) -> Converter:
+    """Let our own rules decide about the type, and pydantic about the constraints.
+
+    Pydantic alone would take text for a number.
+    """
+    check = _special(annotation)
+    first = None if is_special(base_of(annotation)) else converter_for(base_of(annotation))
+    if first is None or check is None:
+        return Converter(frozenset(), check or _as_it_is)
+    inside, constrained = first.inside, check
+    return Converter(frozenset(), lambda value: constrained(inside(value)))
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def _plain(annotation: Any) -> Any:
@@ -105,14 +154,18 @@ def _plain(annotation: Any) -> Any:
     while True:
         if hasattr(annotation, "__supertype__"):
             annotation = annotation.__supertype__
-        elif get_origin(annotation) is Annotated and not _constrains(annotation):
+        elif type(annotation).__name__ == "TypeAliasType":  # that of typing or of typing_extensions
+            annotation = annotation.__value__
+        elif get_origin(annotation) in _QUALIFIERS or _says_nothing(annotation):
             annotation = get_args(annotation)[0]
         else:
             return annotation
 
 
-def _constrains(annotation: Any) -> bool:
-    return any(isinstance(extra, msgspec.Meta) for extra in annotation.__metadata__)
+def _says_nothing(annotation: Any) -> bool:
+    if get_origin(annotation) is not Annotated or extras_of(annotation):
+        return False
+    return not any(isinstance(extra, msgspec.Meta) for extra in annotation.__metadata__)
 
 
 def _union(members: Sequence[Any]) -> Converter | None:
@@ -121,7 +174,29 @@ def _union(members: Sequence[Any]) -> Converter | None:
     if len(known) < len(converters):
         return None
     exact = frozenset[type]().union(*(converter.exact for converter in known))
-    return Converter(exact, lambda value: _first_that_fits(known, value))
+    fields = [_field_names(member) for member in members]
+    if not any(fields):
+        return Converter(exact, lambda value: _first_that_fits(known, value))
+    named = list(zip(known, fields, strict=True))
+    return Converter(exact, lambda value: _closest_that_fits(named, value))
+
+
+def _field_names(member: Any) -> frozenset[str]:
+    kind = get_origin(member) or member
+    return frozenset(types_of(member)) if has_fields(kind) else frozenset()
+
+
+def _closest_that_fits(members: Sequence[tuple[Converter, frozenset[str]]], value: Any) -> Any:
+    """Try the only class first that has all of these fields.
+
+    Trying all of them would take twice as long with each level of a class that holds such a union.
+    """
+    if isinstance(value, dict):
+        closest = [member for member, fields in members if value.keys() <= fields]
+        if len(closest) == 1:
+            with suppress(ValueError, TypeError):
+                return closest[0].change(value)
+    return _first_that_fits([member for member, _ in members], value)
 
 
 def _first_that_fits(members: Sequence[Converter], value: Any) -> Any:
@@ -130,7 +205,7 @@ def _first_that_fits(members: Sequence[Converter], value: Any) -> Any:
         try:
             fitting.append(member.change(value))
         except (ValueError, TypeError) as exc:
-            reasons.append(str(exc))
+            reasons.append(words_of(exc))
     if not fitting:
         raise ValueError("; ".join(dict.fromkeys(reasons)))
     if len(fitting) > 1 and isinstance(value, dict):
@@ -139,23 +214,13 @@ def _first_that_fits(members: Sequence[Converter], value: Any) -> Any:
     return fitting[0]
 
 
-def _member(enum: type[Enum], value: Any) -> Enum:
-    return enum(value)
-
-
-def _complex(value: Any) -> complex:
-    if type(value) in {int, float}:
-        return complex(value)
-    raise TypeError(f"Expected `complex`, got `{type(value).__name__}`")
-
-
 def _by_msgspec(annotation: Any) -> Converter | None:
     try:
-        unknown = any(not _is_known(custom.cls) for custom in _customs(type_info(annotation)))
-        if unknown:
+        known = replaced(annotation, _inside)
+        if any(not _is_known(custom.cls) for custom in _customs(type_info(known))):
             return None
         # The struct keeps the compiled type: converting by the bare annotation compiles it each time.
-        holder = msgspec.defstruct("Argument", [("value", annotation)], array_like=True)
+        holder = msgspec.defstruct("Argument", [("value", known)], array_like=True)
         msgspec.json.Decoder(holder)
     except Exception as exc:  # names that cannot be resolved raise anything
         raise Unsupported(str(exc)) from exc
@@ -190,16 +255,23 @@ def _customs(info: Any) -> Iterator[CustomType]:
 
 
 def _is_known(kind: Any) -> bool:
-    return isinstance(kind, type) and (issubclass(kind, Path) or hasattr(kind, "__pydantic_validator__"))
+    return isinstance(kind, Special) or (
+        isinstance(kind, type) and (issubclass(kind, Path) or hasattr(kind, "__pydantic_validator__"))
+    )
 
 
 def _make(kind: Any, value: Any) -> Any:
     """Make an object of a class that msgspec has not: its hook."""
+    if isinstance(kind, Special):
+        try:
+            return kind.make(value)
+        except Exception as exc:  # constructors and validators of a user run here
+            raise ValueError(words_of(exc)) from exc
     kind = get_origin(kind) or kind
     if isinstance(value, kind):
         return value
-    if hasattr(kind, "__pydantic_validator__"):
-        return kind.__pydantic_validator__.validate_python(value)
+    if (make := make_by_pydantic(kind)) is not None:
+        return make(value)
     if issubclass(kind, Path) and isinstance(value, str):
         return kind(value)
     raise ValueError(f"Expected `{kind.__qualname__}`, got `{type(value).__name__}`")

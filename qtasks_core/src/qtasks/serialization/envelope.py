@@ -10,6 +10,7 @@ from msgspec import Meta
 
 from qtasks.errors import DecodeError, EncodeError
 from qtasks.protocols import Serializer
+from qtasks.serialization.secret import Place, places_in, with_places
 from qtasks.serialization.serializers import JSON, MSGPACK, UNREADABLE, UNWRITABLE, serializer_named
 from qtasks.serialization.tags import Packer, is_plain, unpack
 
@@ -50,17 +51,21 @@ class Envelope(msgspec.Struct, omit_defaults=True):
     max_time: Annotated[float, Meta(gt=0)] | None = None
     """Seconds, in place of what the task says."""
     headers: dict[str, Any] | None = None
-    """What plugins have added: plain values."""
+    """What plugins have added: plain values. `secret` lists the places of secret arguments."""
+
+    def __repr__(self) -> str:
+        """Show no values: some of them may be secret."""
+        return f"<Envelope {self.task} {self.id}>"
 
     def arguments(self) -> tuple[list[Any], dict[str, Any]]:
         """Return args and kwargs as they were sent, not yet converted to what the task's signature says.
 
         Raises:
-            DecodeError: A tag in them is wrong, or their serializer is not installed.
+            DecodeError: A tag in them is wrong, or their serializer is not in use here.
         """
         args, kwargs = self.args, self.kwargs
         if self.payload is not None:
-            args, kwargs = _opened(serializer_named(self.type), self.payload)
+            args, kwargs = _opened(self.type, self.payload)
         if not self.tagged:
             return args, kwargs
         return [unpack(value) for value in args], {name: unpack(value) for name, value in kwargs.items()}
@@ -99,14 +104,15 @@ def encode_envelope(
     headers: dict[str, Any] | None = None,
     serializer: Serializer = JSON,
     names: Sequence[str] = (),
+    limit: int | None = None,
 ) -> bytes:
     """Return the bytes of a message: the keywords are the fields of `Envelope`.
 
-    Beside them, `serializer` writes the arguments, and `names` are those of the positional parameters,
-    for errors.
+    Beside them, `serializer` writes the arguments, `names` are those of the positional parameters,
+    for errors, and `limit` is the largest number of bytes.
 
     Raises:
-        EncodeError: An argument cannot be written; the text names it.
+        EncodeError: An argument cannot be written, or the message is too large; the text names it.
     """
     envelope = Envelope(VERSION, id, task, list(args), dict(kwargs), queue, priority, created)
     # Most messages have none of these, and the constructor would look at each of them.
@@ -124,7 +130,7 @@ def encode_envelope(
         envelope.max_time = max_time
     if headers:
         envelope.headers = _plain_headers(headers)
-    return _written(envelope, serializer, names)
+    return _written(envelope, serializer, names, limit)
 
 
 def decode_envelope(body: bytes) -> Envelope:
@@ -143,12 +149,21 @@ def decode_envelope(body: bytes) -> Envelope:
     return envelope
 
 
-def _written(envelope: Envelope, serializer: Serializer, names: Sequence[str]) -> bytes:
+def _written(envelope: Envelope, serializer: Serializer, names: Sequence[str], limit: int | None) -> bytes:
+    body = None
     if is_plain(envelope.args) and is_plain(envelope.kwargs.values()):
         try:
-            return _bytes_of(envelope, serializer)
+            body = _bytes_of(envelope, serializer)
         except UNWRITABLE:
-            pass  # a lone surrogate, or a whole number that is too long: look closer, and name it
+            body = None  # a lone surrogate, or a whole number that is too long: look closer, and name it
+    if body is None:
+        body = _packed(envelope, serializer, names)
+    if limit is not None and len(body) > limit:
+        raise EncodeError(_too_large(envelope, len(body), limit, names))
+    return body
+
+
+def _packed(envelope: Envelope, serializer: Serializer, names: Sequence[str]) -> bytes:
     _pack_arguments(envelope, names)
     try:
         return _bytes_of(envelope, serializer)
@@ -167,21 +182,50 @@ def _bytes_of(envelope: Envelope, serializer: Serializer) -> bytes:
 
 
 def _pack_arguments(envelope: Envelope, names: Sequence[str]) -> None:
-    packer = Packer()
+    packer, task = Packer(), envelope.task
+    args, kwargs = envelope.args, envelope.kwargs
+    secret = places_in(envelope.headers) if envelope.headers else ()
     envelope.args = [
-        packer.pack_as(_position(index, names, envelope.task), value)
-        for index, value in enumerate(envelope.args)
+        packer.pack_as(_position(index, names, task), value, index in secret)
+        for index, value in enumerate(args)
     ]
     envelope.kwargs = {
-        name: packer.pack_as(f"argument {name!r} of task {envelope.task!r}", value)
-        for name, value in envelope.kwargs.items()
+        name: packer.pack_as(_keyword(name, task), value, name in secret) for name, value in kwargs.items()
     }
     envelope.tagged = packer.tagged
+    if packer.hiding:
+        places: list[Place] = [index for index, value in enumerate(args) if _hides(value)]
+        places += [name for name, value in kwargs.items() if _hides(value)]
+        envelope.headers = with_places(envelope.headers, places)
+
+
+def _hides(value: Any) -> bool:
+    packer = Packer()
+    packer.pack_as("the value", value)
+    return packer.hiding
 
 
 def _position(index: int, names: Sequence[str], task: str) -> str:
     name = f" ({names[index]!r})" if index < len(names) else ""
     return f"argument {index + 1}{name} of task {task!r}"
+
+
+def _keyword(name: str, task: str) -> str:
+    return f"argument {name!r} of task {task!r}"
+
+
+def _too_large(envelope: Envelope, size: int, limit: int, names: Sequence[str]) -> str:
+    sizes: dict[Place, int] = {place: len(_to_json(value)) for place, value in enumerate(envelope.args)}
+    sizes |= {name: len(_to_json(value)) for name, value in envelope.kwargs.items()}
+    text = f"the message of task {envelope.task!r} has {size} bytes, and the limit is {limit}"
+    if sizes:
+        largest = max(sizes, key=lambda place: sizes[place])
+        if isinstance(largest, str):
+            what = _keyword(largest, envelope.task)
+        else:
+            what = _position(largest, names, envelope.task)
+        text = f"{text} (config.max_message_size): {what} is the largest with {sizes[largest]}"
+    return f"{text}. Keep large data elsewhere and send its name, or raise the limit"
 
 
 def _plain_headers(headers: dict[str, Any]) -> dict[str, Any]:
@@ -192,15 +236,14 @@ def _plain_headers(headers: dict[str, Any]) -> dict[str, Any]:
     return plain
 
 
-def _opened(serializer: Serializer, payload: bytes) -> tuple[list[Any], dict[str, Any]]:
+def _opened(name: str, payload: bytes) -> tuple[list[Any], dict[str, Any]]:
+    read = serializer_named(name).decode(payload)
     try:
-        args, kwargs = serializer.decode(payload)
-        return list(args), dict(kwargs)
-    except DecodeError:
-        raise
-    except Exception as exc:  # the code of a third party
+        args, kwargs = read
+        return list(args), {str.__str__(key): value for key, value in kwargs.items()}
+    except (TypeError, ValueError, AttributeError) as exc:
         raise DecodeError(
-            f"the serializer {serializer.content_type!r} cannot read the arguments: {exc}"
+            f"the serializer {name!r} gave a {type(read).__name__} in place of args and kwargs"
         ) from exc
 
 

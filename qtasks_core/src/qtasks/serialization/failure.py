@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from traceback import TracebackException
 from types import TracebackType
 from typing import Final
@@ -11,6 +11,7 @@ import msgspec
 
 from qtasks.errors import DecodeError
 from qtasks.models import Failure
+from qtasks.serialization.secret import scrubbed
 from qtasks.serialization.serializers import UNREADABLE
 
 MESSAGE_LIMIT: Final = 10_000
@@ -23,12 +24,19 @@ _encode = msgspec.json.Encoder().encode
 _decode = msgspec.json.Decoder(Failure).decode
 
 
-def describe(exc: BaseException) -> Failure:
-    """Return the exception in words. Never raises, whatever the exception does when it is looked at."""
+def describe(exc: BaseException, secrets: Sequence[str] = ()) -> Failure:
+    """Return the exception in words. Never raises, whatever the exception does when it is looked at.
+
+    Args:
+        exc: The exception.
+        secrets: Texts that must not be shown, from `revealing`; `***` stands in their place.
+    """
+    message = scrubbed(_attempt(lambda: str(exc) or repr(exc)), secrets)
+    trace = scrubbed(_attempt(lambda: _traceback(exc)), secrets)
     return Failure(
         _attempt(lambda: _type_name(type(exc))),
-        _shortened(_attempt(lambda: str(exc) or repr(exc)), MESSAGE_LIMIT, MESSAGE_LIMIT),
-        _shortened(_attempt(lambda: _traceback(exc)), TRACEBACK_LIMIT, TRACEBACK_LIMIT // 5),
+        _shortened(message, MESSAGE_LIMIT, MESSAGE_LIMIT),
+        _shortened(trace, TRACEBACK_LIMIT, TRACEBACK_LIMIT // 5),
     )
 
 

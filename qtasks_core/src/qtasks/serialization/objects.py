@@ -1,11 +1,13 @@
 """One level of an object of a user's class, as plain values.
 
-A dataclass, a msgspec struct, an attrs class, a pydantic model and a member of an enum are written
-as the values that they hold. They come back as objects through the annotation of the parameter.
+A dataclass, a msgspec struct, an attrs class, a pydantic model, another type of pydantic and a member of
+an enum are written as the values that they hold. They come back as objects through the annotation of the
+parameter.
 """
 
 from __future__ import annotations
 
+import sys
 from collections.abc import Callable
 from enum import Enum
 from typing import Any, Final
@@ -24,7 +26,12 @@ def level_of(kind: type) -> Level | None:
     for mark, level in _MARKS:
         if hasattr(kind, mark):
             return level
-    return None
+    return _adapted if hasattr(kind, "__get_pydantic_core_schema__") and "pydantic" in sys.modules else None
+
+
+def hides(kind: type) -> bool:
+    """Whether objects of the class hide their value from whoever prints them, as `SecretStr` does."""
+    return hasattr(kind, "get_secret_value")
 
 
 def _enum(value: Any) -> Any:
@@ -60,11 +67,20 @@ def _pydantic(value: Any) -> Any:
     return type(value).__pydantic_serializer__.to_python(value, mode="python", round_trip=True)
 
 
+def _revealed(value: Any) -> Any:
+    return value.get_secret_value()
+
+
+def _adapted(value: Any) -> Any:
+    """Return a type of pydantic, such as `AnyUrl`, as pydantic would write it in JSON."""
+    return sys.modules["pydantic"].TypeAdapter(type(value)).dump_python(value, mode="json")
+
+
 _MARKS: Final[tuple[tuple[str, Level], ...]] = (
+    ("get_secret_value", _revealed),
     ("__dataclass_fields__", _dataclass),
     ("__attrs_attrs__", _attrs),
     ("__pydantic_root_model__", _pydantic),
 )
-"""The attributes by which a class is recognised, so that its library need not be installed.
-
-Other types of pydantic have a serializer too, and `SecretStr` would be written without its secret."""
+"""The attributes by which a class is recognised, so that its library need not be installed. `SecretStr`
+comes first: its own serializer would write it without its secret."""

@@ -14,10 +14,13 @@ from typing import Annotated, Any, Final, get_args, get_origin
 import msgspec
 
 from qtasks.errors import DecodeError
+from qtasks.protocols import Serializer
 from qtasks.serialization.annotations import annotations_of
 from qtasks.serialization.arity import Arity
 from qtasks.serialization.convert import Converter, Unsupported, converter_for
 from qtasks.serialization.envelope import Envelope
+from qtasks.serialization.secret import MASK, Place, is_secret
+from qtasks.serialization.serializers import JSON
 from qtasks.serialization.values import decode_value, encode_value
 
 _log = logging.getLogger("qtasks")
@@ -42,6 +45,11 @@ class ArgMeta(msgspec.Struct, frozen=True):
     """Its place in args; None for a keyword."""
     key: str | None
     """Its name in kwargs; None for a positional argument."""
+    secret: bool = False
+    """Whether its parameter is marked: do not show the value."""
+
+    def __repr__(self) -> str:
+        return f"ArgMeta(name={self.name!r}, value={MASK if self.secret else repr(self.value)})"
 
 
 class Signature:
@@ -56,8 +64,11 @@ class Signature:
         "_other",
         "_rest",
         "_result",
+        "_result_is",
         "name",
         "names",
+        "secret_result",
+        "secrets",
     )
 
     def __init__(
@@ -75,6 +86,12 @@ class Signature:
         self._rest = self._by_name.get(self._arity.star or "")
         self._other = self._by_name.get(self._arity.star_star or "")
         self._result = self._by_name.get("return")
+        self._result_is = f"the result of task {name!r}"
+        secret = frozenset(key for key, annotation in annotations.items() if is_secret(annotation))
+        self.secrets = secret - {"return"}
+        """The names of the parameters whose values are not shown."""
+        self.secret_result = "return" in secret
+        """Whether the result is not shown."""
 
     @classmethod
     def of(
@@ -114,18 +131,33 @@ class Signature:
         for index, (value, converter) in enumerate(zip(sent, self._by_place, strict=False)):
             if converter is not None and type(value) not in converter.exact:
                 args = list(sent) if args is sent else args
-                args[index] = self._convert(converter, value, self.names[index])
+                name = self.names[index]
+                args[index] = self._convert(converter, value, name, name)
         if self._rest is not None and len(sent) > len(self.names):
             args = [*args[: len(self.names)], *self._decoded_rest(sent, self._rest)]
         return args, self._decoded_keywords(kwargs) if kwargs else kwargs
 
-    def encode_result(self, value: Any) -> bytes:
+    def secret_places(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Place]:
+        """Return the positions and names of the secret arguments of a call."""
+        if not self.secrets:
+            return []
+        rest = [self._arity.star or ""] * (len(args) - len(self.names))
+        placed = enumerate((*self.names[: len(args)], *rest))
+        by_place: list[Place] = [index for index, name in placed if name in self.secrets]
+        return by_place + [key for key in kwargs if self._taker(key) in self.secrets]
+
+    def encode_result(self, value: Any, limit: int | None = None, serializer: Serializer = JSON) -> bytes:
         """Return the bytes that a result is stored as.
 
+        Args:
+            value: What the body returned.
+            limit: The largest number of bytes; None is any.
+            serializer: Who writes it.
+
         Raises:
-            EncodeError: It cannot be stored; the text says what in it and of what type.
+            EncodeError: It cannot be stored; the text says what in it and of what type, or how large it is.
         """
-        return encode_value(value, f"the result of task {self.name!r}")
+        return encode_value(value, self._result_is, limit, serializer, self.secret_result)
 
     def decode_result(self, data: bytes) -> Any:
         """Return the stored result in the type of the return annotation.
@@ -167,23 +199,28 @@ class Signature:
         for key, value in sent.items():
             converter = self._by_key.get(key, self._other)
             if converter is not None and type(value) not in converter.exact:
-                kwargs[key] = self._convert(converter, value, key)
+                kwargs[key] = self._convert(converter, value, key, self._taker(key))
         return kwargs
 
     def _decoded_rest(self, sent: Sequence[Any], converter: Converter) -> list[Any]:
-        first, star = len(self.names), self._arity.star
-        return [self._convert(converter, value, f"{star}[{i}]") for i, value in enumerate(sent[first:])]
+        first, star = len(self.names), self._arity.star or ""
+        rest = enumerate(sent[first:])
+        return [self._convert(converter, value, f"{star}[{index}]", star) for index, value in rest]
 
-    def _convert(self, converter: Converter, value: Any, name: str) -> Any:
+    def _convert(self, converter: Converter, value: Any, name: str, parameter: str) -> Any:
         try:
             return converter(value, name)
         except DecodeError as exc:
-            raise DecodeError(f"argument {name!r} of task {self.name!r}: {exc}") from exc.__cause__
+            what = f"argument {name!r} of task {self.name!r}"
+            if parameter in self.secrets:
+                raise DecodeError(f"{what}, which is secret, is not of the annotated type") from None
+            raise DecodeError(f"{what}: {exc}") from exc.__cause__
 
     def _meta(self, name: str, value: Any, index: int | None, key: str | None) -> ArgMeta:
         annotation = self._annotations.get(name)
         raw = get_args(annotation)[0] if get_origin(annotation) is Annotated else annotation
-        return ArgMeta(name, value, get_origin(raw), raw, annotation, key is not None, index, key)
+        secret = name in self.secrets
+        return ArgMeta(name, value, get_origin(raw), raw, annotation, key is not None, index, key, secret)
 
 
 def _parameters(function: Callable[..., Any]) -> list[inspect.Parameter]:

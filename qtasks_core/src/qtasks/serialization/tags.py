@@ -18,7 +18,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from qtasks.errors import DecodeError, EncodeError
-from qtasks.serialization.objects import level_of
+from qtasks.serialization.objects import Level, hides, level_of
 
 MAX_DEPTH: Final = 100
 """How deep a value may be nested."""
@@ -92,13 +92,20 @@ def unpack(value: Any) -> Any:
 class Packer:
     """Packs values of one message, and notes whether any of them needed a tag."""
 
-    __slots__ = ("tagged",)
+    __slots__ = ("hiding", "tagged")
 
     def __init__(self) -> None:
         self.tagged = False
+        self.hiding = False
+        """Whether one of the values has something in it that hides what it holds, such as `SecretStr`."""
 
-    def pack_as(self, what: str, value: Any) -> Any:
-        """Return the value in plain types; `what` names it in an error.
+    def pack_as(self, what: str, value: Any, secret: bool = False) -> Any:
+        """Return the value in plain types.
+
+        Args:
+            what: What errors call it.
+            value: The value.
+            secret: Errors show nothing of it.
 
         Raises:
             EncodeError: It cannot be written.
@@ -106,9 +113,12 @@ class Packer:
         try:
             return self.pack(value, MAX_DEPTH)
         except Refused as exc:
+            if secret:
+                raise EncodeError(f"{what}, which is secret, cannot be written: {exc.args[0]}") from None
             raise EncodeError(f"{what} cannot be written: {exc}") from exc
-        except Exception as exc:  # properties, time zones and models of a user run here
-            raise EncodeError(f"{what} cannot be written: it raised {type(exc).__name__}") from exc
+        except Exception as exc:  # noqa: BLE001 - properties, time zones and models of a user run here
+            raised = EncodeError(f"{what} cannot be written: it raised {type(exc).__name__}")
+            raise raised from (None if secret else exc)
 
     def pack(self, value: Any, depth: int) -> Any:
         """Return the value in plain types.
@@ -163,12 +173,23 @@ def _writer_of(kind: type) -> Writer:
     """
     level = level_of(kind)
     if level is not None:
-        opened = level
-        return lambda packer, value, depth: packer.pack(opened(value), depth)
+        return _secret_as(level) if hides(kind) else _level_as(level)
     for base in kind.__mro__:
         if base in _WRITERS:
             return _WRITERS[base]
     raise Refused(f"an object of type {kind.__module__}.{kind.__qualname__}")
+
+
+def _level_as(level: Level) -> Writer:
+    return lambda packer, value, depth: packer.pack(level(value), depth)
+
+
+def _secret_as(level: Level) -> Writer:
+    def write(packer: Packer, value: Any, depth: int) -> Any:
+        packer.hiding = True
+        return packer.pack(level(value), depth)
+
+    return write
 
 
 def _write_str(_packer: Packer, value: str, _depth: int) -> str:
