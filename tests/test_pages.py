@@ -14,11 +14,11 @@ import pytest
 from readme import ROOT, blocks
 
 from qtasks.config import SETTINGS, QueueConfig, Setting
-from qtasks.options import NAMES_OF_LATER_VERSIONS, OPTION_NAMES, CallOptions
+from qtasks.options import OPTION_NAMES, CallOptions
 from qtasks.result import TaskView
 from qtasks.status import TaskStatus
 
-PAGES = ["docs/tasks.md", "docs/config.md", "docs/delivery.md", "docs/operations.md", "CONTRIBUTING.md"]
+PAGES = ["docs/tasks.md", "docs/config.md", "docs/delivery.md", "docs/migration.md", "docs/operations.md", "CONTRIBUTING.md"]
 
 
 def read(page: str) -> str:
@@ -58,11 +58,6 @@ def test_the_code_of_the_page_runs(page: str, module: ModuleType) -> None:
 def test_each_option_of_a_task_is_described() -> None:
     """And none that does not exist."""
     assert sorted(first_column(section("docs/tasks.md", "Options of a task"))) == sorted(OPTION_NAMES)
-
-
-def test_each_refused_option_is_named() -> None:
-    """Options of later versions are refused, and the page says so."""
-    assert [name for name in NAMES_OF_LATER_VERSIONS if f"`{name}`" not in read("docs/tasks.md")] == []
 
 
 def test_each_option_of_a_call_is_described() -> None:

@@ -1,9 +1,12 @@
 """What type checkers know of a blocking app: never run, only checked."""
 
+from collections.abc import AsyncIterator, Iterator
 from typing import Any, assert_type
 
 from qtasks import QueueTasks, SyncRouter, Task
-from qtasks.task import BoundCall
+from qtasks.models import Cancelled
+from qtasks.sync import SyncTask
+from qtasks.task import AsyncTask, BoundCall
 
 app = QueueTasks("types", broker_url="memory://")
 router = SyncRouter()
@@ -19,6 +22,33 @@ async def add(a: int, b: int) -> int:
 def upper(text: str, *, times: int = 1) -> str:
     """Be a plain function with a keyword."""
     return text.upper() * times
+
+
+@app.task
+async def count(to: int) -> AsyncIterator[int]:
+    """Yield, asynchronously."""
+    for number in range(to):
+        yield number
+
+
+@app.task(generate_handler=print)
+def lines(text: str) -> Iterator[str]:
+    """Yield from a thread."""
+    yield from text.splitlines()
+
+
+@app.task(echo=True)
+async def told(self: AsyncTask[Any, Any], a: int) -> str:
+    """Get itself as the first argument, which callers do not give."""
+    self.ctx.progress(0.5, "half")
+    return f"{self.ctx.attempt} {a}"
+
+
+@app.task("told.plainly", echo=True, executor="thread", ack="early", unique=True, rate_limit="5/s")
+def told_plainly(self: SyncTask[Any, Any], a: int) -> float:
+    """Be a plain function with a context."""
+    self.ctx.sleep(0)
+    return a / 2
 
 
 @router.task
@@ -76,3 +106,30 @@ def mistakes() -> None:
     add.options(delay="soon")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
     app.add_task(7)  # type: ignore[call-overload]  # pyright: ignore[reportCallIssue, reportArgumentType]
     QueueTasks(broker_uri="memory://")  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def streaming() -> None:
+    """The type of the values that a task yields reaches whoever listens."""
+    task = count.add_task(3)
+    assert_type(task, Task[list[int]])
+    for number in task.stream():
+        assert_type(number, int)
+    for line in (lines.add_task("a")).stream():
+        assert_type(line, str)
+
+
+def with_a_context() -> None:
+    """Callers do not give the first parameter of a task with `echo=True`."""
+    assert_type((told.add_task(1)).result(), str)
+    assert_type((told_plainly.options(unique=False).add_task(a=1)).result(), float)
+    told.bind("a")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]
+    told.bind()  # type: ignore[call-arg]  # pyright: ignore[reportCallIssue]
+
+
+def looking_after() -> None:
+    """What is known of queues and of ends."""
+    assert_type(app.cancel("0b5c3f9e-63b5-4c1f-8d2e-0a4b6f1d9c77", "why"), Cancelled)
+    assert_type(app.queues.peek("default"), list[Task[Any]])
+    assert_type(app.dead.requeue_all(), int)
+    assert_type(app.chain(add.bind(1, 2), upper.bind("a")).get(timeout=1), list[Task[Any]])
+    app.find(status="dead", limit="1")  # type: ignore[arg-type]  # pyright: ignore[reportArgumentType]

@@ -118,8 +118,8 @@ async def test_a_keyword_that_is_nearly_an_option_is_refused(app: QueueTasks) ->
     """Others are kept as extra keywords."""
     with pytest.raises(ConfigError, match="'priority'"):
         app.task(priorty=3)(lambda: None)
-    with pytest.raises(ConfigError, match="'middlewares_before'"):
-        app.task(middlewares_before=[])(lambda: None)
+    with pytest.raises(ConfigError, match="'executor'"):
+        app.task(executer="thread")(lambda: None)
 
     @app.task(test="test")
     async def kept() -> None: ...
@@ -141,15 +141,6 @@ async def test_a_parameter_named_like_an_option_warns_and_is_reached_by_bind(
         (bound,) = await app.add_tasks([wait.bind(timeout=7)])
         assert await bound.result(timeout=5) == 7
         assert await (await wait.options().add_task(timeout=8)).result(timeout=5) == 8
-
-
-async def test_a_generator_function_is_refused(app: QueueTasks) -> None:
-    """It would be accepted and never do what its author expects."""
-    with pytest.raises(TaskError, match="generator"):
-
-        @app.task
-        async def numbers():  # type: ignore[no-untyped-def]  # noqa: ANN202
-            yield 1
 
 
 async def test_router_tasks_run_in_the_app_that_includes_them(app: QueueTasks, working: Working) -> None:

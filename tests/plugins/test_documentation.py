@@ -95,7 +95,7 @@ def test_each_event_is_frozen_documented_and_of_one_trigger() -> None:
     public: list[Any] = [value for value in vars(events).values() if inspect.isclass(value)]
     made = {value for value in public if value.__module__ == events.__name__}
     used = [row.event for row in catalogue().values()]
-    assert made == {*used, events.HookEvent, events.RetryAnswer}
+    assert made == {*used, events.HookEvent, events.ResultAnswer, events.RetryAnswer}
     assert len(used) == len(set(used))
     for event in made:
         assert event.__struct_config__.frozen

@@ -4,52 +4,41 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Sequence
-from collections.abc import Set as AbstractSet
+from collections.abc import AsyncIterator, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
-from itertools import islice
-from typing import TYPE_CHECKING, Any, Self, overload
-from uuid import UUID
-
-from typing_extensions import ParamSpec, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, Self
 
 from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.config import QueueConfig
 from qtasks.dispatch import Dispatch
+from qtasks.echo import running_task
 from qtasks.errors import UsageError
+from qtasks.executors import TaskMiddleware
 from qtasks.faces import Face, engine_of
 from qtasks.guards import checked_name, refuse_worker
 from qtasks.home import Home
-from qtasks.ids import as_id
+from qtasks.isolation import module_holding
 from qtasks.lifecycle import start_components, tell
-from qtasks.options import NO_OPTIONS, CallOptions, check_timeout
 from qtasks.parts import Parts
-from qtasks.plugins.events import AppFlushed, AppPinged, AppStopping, TaskRead
+from qtasks.plugins.events import AppStopping
 from qtasks.plugins.manager import PluginManager
-from qtasks.producer import Call, send
+from qtasks.producing import Producing
+from qtasks.registering import Registering
 from qtasks.registry import Registry
-from qtasks.result import Task, found
-from qtasks.router import AsyncRouter, TaskDecorator, decorate
+from qtasks.router import AsyncRouter
 from qtasks.runtime import Runtime
-from qtasks.status import FINAL, TaskStatus
-from qtasks.task import AsyncTask, BoundCall
+from qtasks.serialization import use_serializer
+from qtasks.shared import absorb
 
 if TYPE_CHECKING:
     from types import TracebackType
 
-    from qtasks.models import Counts, Record
-    from qtasks.protocols import Broker, Starter, Storage
-    from qtasks.serialization import Signature
+    from qtasks.protocols import Broker, Starter
     from qtasks.worker.engine import AsyncWorker
 
-P = ParamSpec("P")
-R = TypeVar("R")
 
-BATCH = 500
-"""Messages that one round trip of `add_tasks` carries."""
-
-
-class QueueTasks:
+class QueueTasks(Registering, Producing):
     """A set of tasks, and the backend that keeps them.
 
     Making one opens no file and no connection and needs no running loop. `async with app` connects;
@@ -88,11 +77,14 @@ class QueueTasks:
         self.clock = clock
         self.tasks = Registry()
         self.routers: list[AsyncRouter] = []
+        self.middlewares_before: list[type[TaskMiddleware]] = []
+        self.middlewares_after: list[type[TaskMiddleware]] = []
         self.starter: Starter | None = None
         self._plugins = PluginManager(self.log)
         self._plugins_wanted = plugins
         self._parts = Parts(name, broker_url, engine_of(broker), engine_of(worker))
         self._home = Home(name, self._open)
+        absorb(self)
 
     # What the app is made of
 
@@ -112,11 +104,6 @@ class QueueTasks:
         return self._parts.broker
 
     @property
-    def storage(self) -> Storage:
-        """The storage of the broker."""
-        return self._parts.broker.storage
-
-    @property
     def worker(self) -> AsyncWorker:
         """The worker, made at first use."""
         return self._parts.worker
@@ -132,187 +119,7 @@ class QueueTasks:
             raise UsageError("the app is connected already")
         self._parts.use_url(url)
 
-    # Tasks
-
-    @overload
-    def task(
-        self, function: Callable[P, Coroutine[Any, Any, R]], /
-    ) -> AsyncTask[P, Coroutine[Any, Any, R], R]: ...
-
-    @overload
-    def task(self, function: Callable[P, R], /) -> AsyncTask[P, R, R]: ...
-
-    @overload
-    def task(self, name: str | None = None, /, **options: Any) -> TaskDecorator: ...
-
-    def task(self, function: Any = None, /, **options: Any) -> Any:
-        """Register a function as a task: `@app.task`, or with options.
-
-        The options are those of `docs/tasks.md`: name, queue, priority, max_time, retry,
-        retry_on_exc, backoff, expires, result_ttl, tags, description. Any other keyword is kept in
-        `extra` for plugins.
-
-        Raises:
-            TaskNameTaken: Another function has the name.
-            ConfigError: An option has a wrong value, or a keyword is nearly an option.
-        """
-        return decorate(function, options, self.tasks, lambda: self)
-
-    def include_router(self, router: AsyncRouter) -> None:
-        """Take the tasks of a router.
-
-        Raises:
-            TaskNameTaken: One of them has a name that the app has already.
-        """
-        for definition in router.tasks.values():
-            self.tasks.add(definition)
-        router.bind(self)
-        self.routers.append(router)
-
-    def add_plugin(
-        self, plugin: Any, trigger_names: Sequence[str] | None = None, component: str | None = None
-    ) -> None:
-        """Add a plugin; before the start.
-
-        Args:
-            plugin: A `Plugin`, any object or module with `@hookimpl` functions, or a `BasePlugin`.
-            trigger_names: For a `BasePlugin`: which triggers; None or `["Globals"]` is all of them.
-            component: For a `BasePlugin`: whose triggers; None is the app itself.
-
-        Raises:
-            UsageError: The app has started.
-            PluginNotFound: There is no such trigger.
-        """
-        self._plugins.add(plugin, trigger_names=trigger_names, component=component)
-
-    # Producing
-
-    @overload
-    async def add_task(self, task_name: BoundCall[R], /, *, timeout: float | None = ...) -> Task[R]: ...
-
-    @overload
-    async def add_task(
-        self,
-        task_name: str,
-        /,
-        *args: Any,
-        priority: int | None = ...,
-        timeout: float | None = ...,
-        **kwargs: Any,
-    ) -> Task[Any]: ...
-
-    async def add_task(
-        self,
-        task_name: str | BoundCall[Any],
-        /,
-        *args: Any,
-        priority: int | None = None,
-        timeout: float | None = None,
-        **kwargs: Any,
-    ) -> Task[Any]:
-        """Send a task by name, or a bound call; with `timeout`, also wait for its end.
-
-        Raises:
-            TaskArgumentError: The arguments do not fit, where the task is registered here.
-            EncodeError: One of them cannot be sent.
-            BackendError: It was not accepted.
-            ResultTimeout: It was accepted and has not ended within `timeout` seconds.
-        """
-        if isinstance(task_name, Call):
-            return await self.send_one(task_name, timeout)
-        options = NO_OPTIONS if priority is None else CallOptions(priority=priority)
-        return await self.send_one(Call(task_name, args, kwargs, options, self.tasks.get(task_name)), timeout)
-
-    async def add_tasks(self, calls: Iterable[Call]) -> list[Task[Any]]:
-        """Send bound calls in batches, one round trip each; each batch is accepted whole or not at all.
-
-        Raises:
-            BackendError: A batch was not accepted; those before it were.
-        """
-        runtime = await self._home.ready()
-        remaining, tasks = iter(calls), list[Task[Any]]()
-        while batch := list(islice(remaining, BATCH)):
-            tasks += await send(self, runtime, batch)
-        return tasks
-
-    async def send_one(self, call: Call, timeout: float | None) -> Task[Any]:
-        """Send one call; what tasks do in `add_task`."""
-        check_timeout(timeout)
-        task = (await send(self, await self._home.ready(), (call,)))[0]
-        return task if timeout is None else await task.wait(timeout)
-
-    async def get(self, uuid: str | UUID) -> Task[Any]:
-        """Return a task by its id.
-
-        Raises:
-            TaskNotFound: Nobody knows it: never accepted, or its record has expired.
-        """
-        runtime, task_id = await self._home.ready(), as_id(uuid)
-        task: Task[Any] = Task(self, found(task_id, await self.read(task_id)))
-        if (hook := runtime.triggers.qtasks_get) is not None:
-            event = await hook(TaskRead(app=self, broker=self.broker, task=task))
-            task = event.task
-        return task
-
-    async def requeue(self, uuid: str | UUID) -> bool:
-        """Run a final task again, with counters at zero and its history kept; False if it is not final."""
-        runtime = await self._home.ready()
-        return (await runtime.dispatch.requeue([as_id(uuid)]))[0]
-
-    async def ping(self, *, server: bool = True) -> bool:
-        """Whether at least one worker is alive; with `server=False`, whether the backend answers.
-
-        Raises:
-            BackendUnavailable: It does not.
-        """
-        runtime = await self._home.ready()
-        config = self.storage.global_config
-        await tell(runtime.triggers.qtasks_ping, AppPinged, app=self, global_config=config)
-        workers = await config.workers()
-        return bool(workers) or not server
-
-    async def counts(self) -> Counts:
-        """Count the records by status."""
-        await self._home.ready()
-        return await self.storage.counts()
-
-    async def flush_all(self) -> None:
-        """Remove every task, record and setting of this app, and nothing of another."""
-        runtime = await self._home.ready()
-        await self.broker.flush()
-        if not runtime.dispatch.joined:
-            await self.storage.flush()
-        await self.storage.global_config.flush()
-        await tell(runtime.triggers.qtasks_flush_all, AppFlushed, app=self, broker=self.broker)
-
-    # Where a handle asks for its task
-
-    async def read(self, task_id: str) -> Record | None:
-        """Return the record of a task as it is now, or None."""
-        await self._home.ready()
-        return (await self.storage.get((task_id,)))[0]
-
-    async def wait_for(self, task_id: str, until: AbstractSet[TaskStatus] | None) -> Record | None:
-        """Return the record of a task once it is in a status of `until`, or final."""
-        await self._home.ready()
-        statuses = frozenset(map(TaskStatus, self.config.result_statuses_end)) if until is None else until
-        return await self.storage.wait(task_id, FINAL | statuses)
-
-    def signature_of(self, task_name: str) -> Signature | None:
-        """Return the signature of a task that is registered here, or None."""
-        definition = self.tasks.get(task_name)
-        return None if definition is None else definition.signature
-
     # Life
-
-    async def connect(self) -> Runtime:
-        """Connect to the backend, at home in the running loop; a second call does nothing.
-
-        Raises:
-            UsageError: The app is at home in another loop that is running.
-            BackendUnavailable: It cannot be reached now.
-        """
-        return await self._home.ready()
 
     async def disconnect(self) -> None:
         """Let go of every connection, thread and file; a later call connects again.
@@ -330,8 +137,13 @@ class QueueTasks:
     ) -> None:
         await self._home.exit()
 
-    async def run(self, starter: Starter | Face[Any] | None = None) -> None:
+    async def run(self, starter: Starter | Face[Any] | None = None, *, signals: bool = True) -> None:
         """Work until told to stop, inside a running loop.
+
+        Args:
+            starter: One made by hand.
+            signals: Whether SIGTERM and SIGINT stop it; False leaves them to the program around it. A starter
+                made by hand says it itself.
 
         Raises:
             UsageError: The starter holds parts of another app, or the app works already.
@@ -340,7 +152,7 @@ class QueueTasks:
 
         if self.starter is not None:
             raise UsageError(f"the app {self.name!r} works already; `await app.stop()` stops it")
-        chosen = AsyncStarter() if starter is None else engine_of(starter)
+        chosen = AsyncStarter(signals=signals) if starter is None else engine_of(starter)
         if (attach := getattr(chosen, "attach", None)) is not None:
             attach(self)
         self.starter = chosen
@@ -368,17 +180,25 @@ class QueueTasks:
         else:
             await self.disconnect()
 
-    @property
-    def home(self) -> asyncio.AbstractEventLoop | None:
-        """The loop that the app is connected in, while that is running."""
-        return self._home.loop
-
     async def _open(self) -> tuple[Runtime, AsyncExitStack]:
         self._parts.check()
         self._plugins.load(self._plugins_wanted)
         triggers = self._plugins.compile(self.config.hook_timeout)
         dispatch = Dispatch(self.broker, self.storage)
-        runtime = Runtime(self.name, self.config, self.clock, self.log, self.tasks, triggers, dispatch)
+        runtime = Runtime(
+            self.name,
+            self.config,
+            self.clock,
+            self.log,
+            self.tasks,
+            triggers,
+            dispatch,
+            use_serializer(self.config.serializer),
+            partial(running_task, self),
+            (tuple(self.middlewares_before), tuple(self.middlewares_after)),
+            partial(module_holding, self),
+            self.url,
+        )
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(_plugins_started(self._plugins))
             components = await start_components(runtime)

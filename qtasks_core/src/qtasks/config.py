@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Final
 
 from qtasks.errors import ConfigError
+from qtasks.queues import Weights, is_weighted_name
 from qtasks.status import FINAL, TaskStatus
 
 Subscriber = Callable[["QueueConfig", str, Any], None]
@@ -49,6 +50,15 @@ def _read_names(text: str) -> tuple[str, ...]:
     return tuple(part.strip() for part in text.split(",") if part.strip())
 
 
+def _read_nothing(text: str) -> None:
+    if text.strip().lower() not in {"", "none"}:
+        raise ValueError(text)
+
+
+def _is_function(value: Any) -> bool:
+    return value is None or callable(value)
+
+
 def _is_int(low: int, high: int | None = None) -> Callable[[Any], bool]:
     def check(value: Any) -> bool:
         whole = isinstance(value, int) and not isinstance(value, bool)
@@ -77,11 +87,15 @@ def _is_statuses(value: Any) -> bool:
 
 def is_queue_name(value: object) -> bool:
     """Whether every backend can carry it as the name of a queue."""
-    return isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
+    printable = isinstance(value, str) and 0 < len(value) <= LONGEST_NAME and value.isprintable()
+    return printable and not is_weighted_name(value)  # type: ignore[arg-type]  # it is text by then
 
 
 def _is_names(value: Any) -> bool:
-    return not isinstance(value, str) and len(value) > 0 and all(map(is_queue_name, value))
+    if isinstance(value, str) or not all(isinstance(text, str) for text in value):
+        return False
+    queues = Weights.of(value)
+    return all(map(is_queue_name, queues.names)) and min(queues.weights.values(), default=0) > 0
 
 
 def _flag(default: bool, doc: str) -> Setting:
@@ -106,9 +120,16 @@ def _text(default: str, doc: str) -> Setting:
 SETTINGS: Final[Mapping[str, Setting]] = {
     "max_tasks_process": _whole(10, "Slots of one worker process.", 1, 100_000),
     "queues": Setting(("default",), _read_names, _is_names,
-                      "names of at most 200 characters, separated by commas",
-                      "Queues that a worker takes from, the first one first where priorities are equal."),
+                      "names of at most 200 characters, separated by commas; each may have a weight: name=3",
+                      "Queues that a worker takes from: the first one first where priorities are equal. With "
+                      "weights (`high=3,low=1`) each is begun with as often as its weight says."),
     "task_default_priority": _whole(0, "Priority of a task that names none.", 0, MOST_URGENT),
+    "task_default_decode": Setting(
+        None, _read_nothing, _is_function, "a function, or none",
+        "What makes of a result what is stored, for tasks without `decode`; not from the environment."),
+    "serializer": _text("json", "Who writes arguments and results: `json`, `msgpack`, or an installed one."),
+    "max_message_size": _whole(16 * 2**20, "Bytes of the arguments of one task.", 1),
+    "max_result_size": _whole(64 * 2**20, "Bytes of the result of one task.", 1),
     "running_older_tasks": _flag(False, "At start, take over at once what provably dead workers left."),
     "delete_finished_tasks": _flag(False, "At start, remove the records of final tasks."),
     "lease": _seconds(30.0, "A worker that is silent for so long counts as dead.", 0.2),
@@ -121,8 +142,11 @@ SETTINGS: Final[Mapping[str, Setting]] = {
     "result_statuses_end": Setting(
         tuple(sorted(FINAL)), _read_names, _is_statuses, "names of statuses, separated by commas",
         "Statuses that end a wait, besides the final ones: `process` ends it when a worker has begun."),
+    "blocked_loop_time": _seconds(5.0, "A loop that is blocked for so long is logged with its stack.", 0.01),
+    "max_abandoned": _whole(8, "Bodies that go on after their end before the worker is replaced.", 1),
     "hook_timeout": _seconds(10.0, "How long an async hook of a plugin may take.", 0.001),
     "logs_default_level_server": _whole(20, "Level of the log of a worker.", 0),
+    "logs_default_level_client": _whole(20, "Level of the log of a producer.", 0),
     "logs_format": _text(
         "%(asctime)s [%(name)s: %(levelname)s] %(message)s", "Format of the log that the CLI sets up."),
 }  # fmt: skip
@@ -143,6 +167,10 @@ class QueueConfig:
     max_tasks_process: int
     queues: tuple[str, ...]
     task_default_priority: int
+    task_default_decode: Callable[[Any], Any] | None
+    serializer: str
+    max_message_size: int
+    max_result_size: int
     running_older_tasks: bool
     delete_finished_tasks: bool
     lease: float
@@ -153,8 +181,11 @@ class QueueConfig:
     dead_ttl: float | None
     result_time_interval: float
     result_statuses_end: tuple[str, ...]
+    blocked_loop_time: float
+    max_abandoned: int
     hook_timeout: float
     logs_default_level_server: int
+    logs_default_level_client: int
     logs_format: str
 
     def __init__(self, **values: Any) -> None:

@@ -22,8 +22,12 @@ QTasksError
 │   ├── TaskFailed              it ended in `error`
 │   ├── TaskCancelled           it ended in `cancel`
 │   └── TaskDead                it ended in `dead`: given up without an outcome of its own
-└── PluginError                 a hook of a plugin failed
-    └── PluginNotFound          a plugin or hook name that does not exist
+├── WorkerExhausted             too many bodies of this worker cannot be ended
+├── PluginError                 a hook of a plugin failed
+│   └── PluginNotFound          a plugin or hook name that does not exist
+└── TaskExit                    leaves a body on purpose
+    ├── TaskCancelError         `ctx.cancel`: the task ends in `cancel`
+    └── TaskPluginTriggerError  `ctx.plugin_error`: a plugin says what the task returns
 ```
 
 An error of a driver never leaves a backend: the backend translates it in one
@@ -136,6 +140,10 @@ class TaskDead(ResultError):
     """The task ended in `dead`: lost workers, unknown name, undecodable or expired."""
 
 
+class WorkerExhausted(QTasksError, RuntimeError):
+    """Too many bodies go on although their tasks have ended; a new process must take the worker's place."""
+
+
 class PluginError(QTasksError):
     """A hook of a plugin failed; the text names both, `__cause__` is what it raised."""
 
@@ -147,3 +155,23 @@ class PluginError(QTasksError):
 
 class PluginNotFound(PluginError, LookupError):
     """A plugin or hook name that does not exist; the text gives the nearest one."""
+
+
+class TaskExit(QTasksError):
+    """Leaves the body of a task on purpose; not a failure of it."""
+
+
+class TaskCancelError(TaskExit):
+    """Raised by `ctx.cancel`: the task ends in `cancel` with this reason."""
+
+    def __init__(self, reason: str = "") -> None:
+        super().__init__(reason)
+        self.reason = reason
+
+
+class TaskPluginTriggerError(TaskExit):
+    """Raised by `ctx.plugin_error`: the hook `task_executor_run_task_trigger_error` may answer."""
+
+    def __init__(self, **values: Any) -> None:
+        super().__init__(", ".join(f"{name}={value!r}" for name, value in values.items()))
+        self.values = values

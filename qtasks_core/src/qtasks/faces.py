@@ -34,3 +34,8 @@ class Face(Generic[E]):
 def engine_of(part: Any) -> Any:
     """Return the asynchronous component of a face; anything else as it is."""
     return part.engine if isinstance(part, Face) else part
+
+
+def app_of(app: Any) -> Any:
+    """Return the asynchronous app of either face."""
+    return getattr(app, "engine", app)

@@ -2,31 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from difflib import get_close_matches
-from typing import Any, Final
+from enum import StrEnum
+from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_number, is_queue_name
 from qtasks.errors import ConfigError
 from qtasks.ids import as_id
+from qtasks.rates import Limited
 from qtasks.retry import RetryPolicy
+from qtasks.unique import Unique
 
-NAMES_OF_LATER_VERSIONS: Final = frozenset(
-    {
-        "ack",
-        "decode",
-        "echo",
-        "executor",
-        "generate_handler",
-        "middlewares_after",
-        "middlewares_before",
-        "unique",
-    }
-)
-"""Options that are refused rather than taken for extra keywords: nothing is accepted and ignored."""
+if TYPE_CHECKING:
+    from qtasks.executors import TaskExecutor, TaskMiddleware
+
+
+class Ack(StrEnum):
+    """When a task counts as done, as far as a lost worker is concerned."""
+
+    LATE = "late"
+    """With its outcome: a lost worker means another delivery. At least once."""
+    EARLY = "early"
+    """With its start: a lost worker means `dead`. At most once."""
+
+
+class Executor(StrEnum):
+    """Where a body runs."""
+
+    LOOP = "loop"
+    """On the event loop of the worker: it must not block."""
+    THREAD = "thread"
+    PROCESS = "process"
+    """In a process of its own, which can be killed."""
+
 
 NO_RETRY: Final = RetryPolicy()
 
@@ -43,6 +55,19 @@ class TaskOptions:
     result_ttl: float | None = None
     tags: tuple[str, ...] = ()
     description: str = ""
+    echo: bool = False
+    executor: Executor | type[TaskExecutor] | None = None
+    """None is the loop for `async def` and a thread for `def`."""
+    max_memory: int | None = None
+    """Bytes of data that a process may have."""
+    decode: Callable[[Any], Any] | None = None
+    generate_handler: Callable[[Any], Any] | None = None
+    middlewares_before: tuple[type[TaskMiddleware], ...] = ()
+    middlewares_after: tuple[type[TaskMiddleware], ...] = ()
+    ack: Ack = Ack.LATE
+    unique: Unique | None = None
+    limited: Limited | None = None
+    """`rate_limit`, `concurrency` and `limit_by`."""
     extra: Mapping[str, Any]
 
     def __post_init__(self) -> None:
@@ -65,8 +90,11 @@ class CallOptions:
     expires: float | None = None
     retry: int | None = None
     max_time: float | None = None
+    unique: Unique | bool | str | None = None
+    """False accepts the call although its task is unique."""
 
     def __post_init__(self) -> None:
+        Unique.of(self.unique)
         if self.queue is not None:
             check_queue(self.queue)
         check_priority(self.priority)
@@ -94,7 +122,8 @@ class CallOptions:
 
 OPTION_NAMES: Final = frozenset(
     {"name", "retry_on_exc", "backoff", "backoff_factor", "backoff_cap", "backoff_jitter"}
-    | {field.name for field in fields(TaskOptions)} - {"extra"}
+    | {"rate_limit", "concurrency", "limit_by"}
+    | {field.name for field in fields(TaskOptions)} - {"extra", "limited"}
 )
 
 
@@ -104,14 +133,12 @@ def call_options(task_id: str | UUID | None = None, **values: Any) -> CallOption
 
 
 def check_extra(extra: Mapping[str, Any]) -> None:
-    """Refuse an extra keyword that is an option of a later version, or nearly one of this version.
+    """Refuse an extra keyword that is nearly an option.
 
     Raises:
         ConfigError: It names the keyword and, where there is one, the option that was meant.
     """
     for name in extra:
-        if name in NAMES_OF_LATER_VERSIONS:
-            raise ConfigError(f"this version of QTasks does not have the task option {name!r}")
         near = get_close_matches(name, OPTION_NAMES, n=1, cutoff=0.75)
         if near and _within_one_letter(name, near[0]):
             raise ConfigError(f"unknown task option {name!r}; did you mean {near[0]!r}?")

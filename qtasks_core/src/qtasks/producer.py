@@ -2,21 +2,25 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import msgspec
+from msgspec import structs
 
 from qtasks.errors import BackendError
 from qtasks.ids import new_id
-from qtasks.models import Message, Record
+from qtasks.models import Message, Record, UniqueKey
 from qtasks.options import NO_OPTIONS, CallOptions, check_priority
 from qtasks.plugins.events import TaskAdded, TaskAdding
-from qtasks.serialization import encode_envelope
+from qtasks.registry import bound_by_place
+from qtasks.serialization import encode_envelope, headers_with_secrets, masked
 from qtasks.status import TaskStatus
+from qtasks.unique import Unique
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
+    from qtasks.options import TaskOptions
     from qtasks.registry import TaskDefinition
     from qtasks.result import Task
     from qtasks.runtime import Runtime
@@ -33,6 +37,11 @@ class Call(msgspec.Struct, frozen=True):
     """None where the producer does not know the task."""
     headers: Mapping[str, Any] = {}
     """What plugins added to the message."""
+
+    def __repr__(self) -> str:
+        hidden = () if self.definition is None else self.definition.signature.secret_places(self.args, self.kwargs)
+        args, kwargs = masked(self.args, self.kwargs, hidden)
+        return f"<Call {self.task_name} {args!r} {kwargs!r}>"
 
 
 def message_of(call: Call, runtime: Runtime) -> Message:
@@ -53,6 +62,9 @@ def message_of(call: Call, runtime: Runtime) -> Message:
     expires = _first(options.expires, task.expires if task else None)
     due = None if options is NO_OPTIONS else options.due(now)
     expires_at = None if expires is None else (due or now) + expires
+    unique = None
+    if options.unique is not None or (task is not None and task.unique is not None):
+        unique = _unique_key(call, task, now)
     body = encode_envelope(
         id=task_id,
         task=call.task_name,
@@ -63,12 +75,39 @@ def message_of(call: Call, runtime: Runtime) -> Message:
         created=now,
         due=due,
         expires=expires_at,
+        unique=None if unique is None else unique.key,
         retry=options.retry,
         max_time=options.max_time,
-        headers=dict(call.headers) if call.headers else None,
+        headers=_headers(call) if call.headers or (definition and definition.signature.secrets) else None,
+        serializer=runtime.serializer,
         names=() if definition is None else definition.signature.names,
+        limit=runtime.config.max_message_size,
     )
-    return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at)
+    if unique is None:
+        return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at)
+    return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at, unique=unique)
+
+
+def _headers(call: Call) -> dict[str, Any] | None:
+    """Return what travels beside the arguments, and which of these are secret."""
+    definition = call.definition
+    if definition is not None and definition.signature.secrets:
+        return headers_with_secrets(definition.signature, call.args, call.kwargs, call.headers)
+    return dict(call.headers) if call.headers else None
+
+
+def _unique_key(call: Call, task: TaskOptions | None, now: float) -> UniqueKey | None:
+    """Return what keeps a second such call away, or None."""
+    wish = call.options.unique
+    unique = Unique.of(wish) if wish is not None else None if task is None else task.unique
+    if unique is None:
+        return None
+    definition = call.definition
+    if definition is None:
+        bound = bound_by_place(call.args, call.kwargs)
+    else:
+        bound = definition.bound(call.args, call.kwargs)
+    return unique.key_of(call.task_name, bound, now)
 
 
 def record_of(message: Message) -> Record:
@@ -99,13 +138,31 @@ async def send(app: QueueTasks, runtime: Runtime, calls: Sequence[Call]) -> list
     calls = await _before(app, runtime, calls)
     messages = [message_of(call, runtime) for call in calls]
     try:
-        await runtime.dispatch.publish(messages)
+        kept_away = await runtime.dispatch.publish(messages)
     except BackendError as exc:
         exc.task_id = messages[0].id if messages else None
         raise
     tasks: list[Task[Any]] = [Task(app, record_of(message)) for message in messages]
+    if kept_away:
+        first = await _first_tasks(runtime, set(kept_away.values()))
+        tasks = [_instead(task, kept_away, first) for task in tasks]
     await _after(app, runtime, calls, tasks)
     return tasks
+
+
+async def _first_tasks(runtime: Runtime, ids: Collection[str]) -> Mapping[str, Record]:
+    """Return the records of the tasks that keep others away."""
+    records = await runtime.dispatch.storage.get(list(ids))
+    return {record.id: record for record in records if record is not None}
+
+
+def _instead(task: Task[Any], kept_away: Mapping[str, str], first: Mapping[str, Record]) -> Task[Any]:
+    """Return the task that keeps this one away, if one does; one that was removed meanwhile as it was."""
+    if task.id not in kept_away:
+        return task
+    task_id = kept_away[task.id]
+    record = first.get(task_id) or structs.replace(task.record, id=task_id)
+    return type(task)(task.source, record)
 
 
 async def _before(app: QueueTasks, runtime: Runtime, calls: Sequence[Call]) -> Sequence[Call]:

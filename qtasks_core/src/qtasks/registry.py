@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from qtasks.errors import TaskError, TaskNameTaken
-from qtasks.options import TaskOptions
+from qtasks.errors import TaskArgumentError, TaskError, TaskNameTaken
+from qtasks.executors import TaskExecutor
+from qtasks.isolation import check_importable, check_memory_limit_supported
+from qtasks.options import Executor, TaskOptions
 from qtasks.serialization import Signature
 
 
@@ -22,6 +24,12 @@ class TaskDefinition:
     signature: Signature
     options: TaskOptions
     is_async: bool
+    """Whether calling it gives something to await, or an asynchronous generator."""
+    is_generator: bool
+    executor: Executor | type[TaskExecutor]
+    """Where the body runs."""
+    is_simple: bool
+    """Whether running it is calling it: on the loop or in a thread, and nothing else to do."""
 
     @classmethod
     def of(cls, function: Callable[..., Any], name: str | None, options: TaskOptions) -> TaskDefinition:
@@ -32,16 +40,71 @@ class TaskDefinition:
         """
         if not callable(function):
             raise TaskError(f"a task is a function, not {function!r}")
-        if inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function):
-            raise TaskError(
-                f"{function!r} is a generator function; this version runs plain and async functions"
-            )
         task_name = name if name is not None else getattr(function, "__name__", "")
         if not task_name or task_name == "<lambda>" or not task_name.isprintable():
             raise TaskError(f"{function!r} needs a name: @app.task(name=…)")
         call = getattr(function, "__call__", None)  # noqa: B004 - its __call__ may be async
-        is_async = inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
-        return cls(task_name, function, Signature.of(function, name=task_name), options, is_async)
+        is_async = _is_async(function) or _is_async(call)
+        is_generator = is_generator_function(function) or is_generator_function(call)
+        executor = options.executor or (Executor.LOOP if is_async else Executor.THREAD)
+        _check_kind(task_name, options, executor, function, is_generator=is_generator)
+        signature = Signature.of(function, skip_first=options.echo, name=task_name)
+        is_simple = not is_generator and _is_simple(options, executor, is_async=is_async)
+        return cls(task_name, function, signature, options, is_async, is_generator, executor, is_simple)
+
+    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by the names of their parameters, defaults included.
+
+        What `*args` and `**kwargs` take is there by the names of these.
+
+        Raises:
+            TaskArgumentError: They do not fit.
+        """
+        signature = inspect.signature(self.function)
+        if self.options.echo:
+            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
+        try:
+            bound = signature.bind(*args, **kwargs)
+        except TypeError as exc:
+            raise TaskArgumentError(f"{self.name}() {exc}") from exc
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+
+def bound_by_place(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the arguments of a call to a task that is not known here: positional ones by their place."""
+    return {str(place): value for place, value in enumerate(args)} | dict(kwargs)
+
+
+def is_generator_function(function: object) -> bool:
+    """Whether calling it makes a generator, plain or asynchronous."""
+    return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _is_async(function: object) -> bool:
+    return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _is_simple(options: TaskOptions, executor: object, *, is_async: bool) -> bool:
+    usual = executor is (Executor.LOOP if is_async else Executor.THREAD)
+    around = options.echo or options.decode or options.middlewares_before or options.middlewares_after
+    return usual and not around
+
+
+def _check_kind(
+    name: str,
+    options: TaskOptions,
+    executor: object,
+    function: Callable[..., Any],
+    *,
+    is_generator: bool,
+) -> None:
+    if options.generate_handler is not None and not is_generator:
+        raise TaskError(f"generate_handler of task {name!r} needs a function that yields")
+    if executor is Executor.PROCESS:
+        check_importable(function)
+        if options.max_memory is not None:
+            check_memory_limit_supported()
 
 
 class Registry(Mapping[str, TaskDefinition]):
@@ -56,13 +119,21 @@ class Registry(Mapping[str, TaskDefinition]):
         Raises:
             TaskNameTaken: Another function has the name.
         """
+        self.check(definition)
+        self._tasks[definition.name] = definition
+
+    def check(self, definition: TaskDefinition) -> None:
+        """Do nothing where it can be registered.
+
+        Raises:
+            TaskNameTaken: Another function has the name.
+        """
         taken = self._tasks.get(definition.name)
         if taken is not None and taken.function is not definition.function:
             raise TaskNameTaken(
                 f"the name {definition.name!r} is taken by {_where(taken.function)};"
                 f" give {_where(definition.function)} another one: @app.task(name=…)"
             )
-        self._tasks[definition.name] = definition
 
     def nearest(self, name: str) -> str | None:
         """Return the registered name that looks most like `name`, for an error."""

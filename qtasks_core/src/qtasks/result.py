@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from collections.abc import Set as AbstractSet
 from datetime import UTC, datetime
-from typing import Any, Generic, Protocol
+from typing import Any, Generic, Protocol, overload
 from uuid import UUID
 
 from typing_extensions import TypeVar
@@ -20,12 +20,19 @@ from qtasks.errors import (
     TaskFailed,
     TaskNotFound,
 )
-from qtasks.models import Failure, Record, Token
+from qtasks.models import Cancelled, Failure, Items, Record, Token
 from qtasks.options import check_timeout
-from qtasks.serialization import Signature, decode_envelope, decode_failure, decode_value
+from qtasks.serialization import (
+    Signature,
+    decode_envelope,
+    decode_failure,
+    decode_value,
+    shown_arguments,
+)
 from qtasks.status import FINAL, TaskStatus
 
 R = TypeVar("R", default=Any)
+I = TypeVar("I")  # noqa: E741 - an item
 
 
 class Source(Protocol):
@@ -42,6 +49,14 @@ class Source(Protocol):
 
     async def wait_for(self, task_id: str, until: AbstractSet[TaskStatus] | None) -> Record | None:
         """Return the record once it is in a status of `until`; None is what the settings say."""
+        ...
+
+    async def cancel(self, uuid: str | UUID, reason: str = "") -> Cancelled:
+        """Cancel a task."""
+        ...
+
+    async def listen(self, task_id: str, delivery: int, number: int) -> Items:
+        """Return what the task has yielded beyond this item."""
         ...
 
     def signature_of(self, task_name: str) -> Signature | None:
@@ -106,12 +121,12 @@ class TaskView(Generic[R]):
 
     @property
     def args(self) -> list[Any]:
-        """The positional arguments as they were sent."""
+        """The positional arguments as they were sent; `***` in place of secret ones."""
         return self._sent()[0]
 
     @property
     def kwargs(self) -> Mapping[str, Any]:
-        """The keyword arguments as they were sent."""
+        """The keyword arguments as they were sent; `***` in place of secret ones."""
         return self._sent()[1]
 
     @property
@@ -187,6 +202,21 @@ class TaskView(Generic[R]):
         return _moment(self._record.finished_at)
 
     @property
+    def progress(self) -> float | None:
+        """What the body has said last of its progress: 0 … 1."""
+        return self._record.progress
+
+    @property
+    def note(self) -> str | None:
+        """The words that it has said with it."""
+        return self._record.note
+
+    @property
+    def cancel_wished(self) -> str | None:
+        """Why its cancellation was wished, while it is in the hands of a worker; None where it was not."""
+        return self._record.cancel
+
+    @property
     def is_final(self) -> bool:
         """Whether it has ended."""
         return self._record.status in FINAL
@@ -219,7 +249,8 @@ class TaskView(Generic[R]):
 
     def _sent(self) -> tuple[list[Any], dict[str, Any]]:
         if self._arguments is None:
-            self._arguments = decode_envelope(self._record.body).arguments()
+            signature = self._source.signature_of(self._record.task)
+            self._arguments = shown_arguments(decode_envelope(self._record.body), signature)
         return self._arguments
 
     def __repr__(self) -> str:
@@ -261,6 +292,44 @@ class Task(TaskView[R]):
                 f"{self.task_name} ({self.id}) has not ended within {timeout} s", self
             ) from exc
         return type(self)(self._source, _present(self, record))
+
+    async def cancel(self, reason: str = "") -> Cancelled:
+        """Cancel the task; see `app.cancel`."""
+        return await self._source.cancel(self.id, reason)
+
+    @overload
+    def stream(self: Task[list[I]]) -> AsyncIterator[I]: ...
+
+    @overload
+    def stream(self) -> AsyncIterator[Any]: ...
+
+    async def stream(self) -> AsyncIterator[Any]:
+        """Give each value that a generator task yields as it comes, from the first one on.
+
+        A run that fails and is tried again begins anew. A task that is no generator gives the items of
+        the list that it returns.
+
+        Raises:
+            ResultGone: Its record has expired or was removed.
+            TaskFailed: It ended in `error`, after the values that came before.
+            TaskCancelled: It ended in `cancel`.
+            TaskDead: It ended in `dead`.
+        """
+        delivery = number = 0
+        while True:
+            news = await self._source.listen(self.id, delivery, number)
+            if news.items:
+                delivery, number = news.delivery, news.first
+                for data in news.items:
+                    number += 1
+                    yield decode_value(data)
+            elif (record := news.record) is None or record.status in FINAL:
+                break
+        view = type(self)(self._source, _present(self, record))
+        value: Any = view.value()
+        seen = number if view.token.delivery == delivery else 0
+        for item in value[seen:] if isinstance(value, list) else ():
+            yield item
 
     async def result(self, timeout: float | None = None) -> R:
         """Return what the body returned, once it has.

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import nullcontext
 from typing import TYPE_CHECKING, Any
 
 from qtasks.errors import ConfigError, UsageError
@@ -24,11 +25,18 @@ class AsyncStarter:
         name: Name of the app; only to be checked against it.
         worker: The app's own worker.
         broker: The app's own broker.
+        signals: Whether SIGTERM and SIGINT stop it; False leaves them to the program around it.
     """
 
     def __init__(
-        self, name: str | None = None, worker: AsyncWorker | None = None, broker: Broker | None = None
+        self,
+        name: str | None = None,
+        worker: AsyncWorker | None = None,
+        broker: Broker | None = None,
+        *,
+        signals: bool = True,
     ) -> None:
+        self.signals = signals
         self.name = name
         self.worker = worker
         self.broker = broker
@@ -64,7 +72,9 @@ class AsyncStarter:
             raise UsageError("this starter runs already; `request_stop()` ends it")
         self._asked, self._requests = asyncio.Event(), 0
         try:
-            with stop_on_signals(self.request_stop, app.log, app.config.grace + STOP_TIME):
+            patience = app.config.grace + STOP_TIME
+            hears = stop_on_signals(self.request_stop, app.log, patience) if self.signals else nullcontext()
+            with hears:
                 await self._work(app, worker)
         finally:
             self._asked = None

@@ -11,13 +11,16 @@ from uuid import UUID
 
 from typing_extensions import ParamSpec, TypeVar
 
+from qtasks.errors import UsageError
 from qtasks.options import NO_OPTIONS, CallOptions, call_options
 from qtasks.producer import Call
 from qtasks.registry import TaskDefinition
 from qtasks.result import Task
+from qtasks.unique import Unique
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
+    from qtasks.context import AsyncContext
 
 P = ParamSpec("P")
 C = TypeVar("C")
@@ -25,7 +28,9 @@ C = TypeVar("C")
 R = TypeVar("R", default=Any)
 """What the task returns in the end."""
 
-CALL_KEYWORDS = frozenset({"timeout", "priority"})
+X = TypeVar("X")
+
+CALL_KEYWORDS = frozenset({"timeout", "priority", "task_name"})
 """Keywords of `add_task` that are options and never arguments of the task."""
 
 
@@ -42,10 +47,11 @@ class BaseTask(Generic[P, C]):
         self.__name__ = definition.name
         self.__doc__ = function.__doc__
         self.__wrapped__ = function
-        _warn_of_hidden_parameters(function, definition.name)
 
     def __call__(self, *args: P.args, **kwargs: P.kwargs) -> C:
-        """Call the function itself, here and now."""
+        """Call the function itself, here and now; with `echo=True` it gets this task, without a context."""
+        if self.definition.options.echo:
+            return self._function(self, *args, **kwargs)  # type: ignore[arg-type]  # P leaves it out
         return self._function(*args, **kwargs)
 
     @property
@@ -95,14 +101,42 @@ class BaseTask(Generic[P, C]):
 class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
     """A task of an asynchronous app."""
 
+    _ctx: AsyncContext | None = None
+
     def __init__(
         self, app: Callable[[], QueueTasks], function: Callable[P, C], definition: TaskDefinition
     ) -> None:
         super().__init__(function, definition)
         self._app = app
 
+    @property
+    def app(self) -> QueueTasks:
+        """The app that it belongs to.
+
+        Raises:
+            UsageError: It is in none yet.
+        """
+        return self._app()
+
+    @property
+    def ctx(self) -> AsyncContext:
+        """The context of the run, in the body of a task with `echo=True`.
+
+        Raises:
+            UsageError: This is no running task.
+        """
+        return running(self._ctx, self.task_name)
+
+    def run_in(self, ctx: AsyncContext) -> None:
+        """Be the task of this run; called by the worker."""
+        self._ctx = ctx
+
     def bind(self, *args: P.args, **kwargs: P.kwargs) -> BoundCall[R]:
         """Return the call, not sent: for `app.add_tasks`."""
+        return BoundCall(self.definition.name, args, kwargs, NO_OPTIONS, self.definition)
+
+    def step(self, *args: Any, **kwargs: Any) -> BoundCall[R]:
+        """Return the call, not sent, as a later step of `app.chain`: its last argument is yet to come."""
         return BoundCall(self.definition.name, args, kwargs, NO_OPTIONS, self.definition)
 
     def options(
@@ -116,6 +150,7 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
         expires: float | None = None,
         retry: int | None = None,
         max_time: float | None = None,
+        unique: Unique | bool | str | None = None,
     ) -> AsyncTaskCaller[P, R]:
         """Return this task with options for one call; wrong arguments are found by type checkers.
 
@@ -128,6 +163,7 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
             expires: Seconds after it became ready in which it must have been started.
             retry: Runs after the first one, where that fails.
             max_time: Seconds that one run may take.
+            unique: What makes it one with an earlier call, which is then returned; False is nothing.
 
         Raises:
             ConfigError: A value that cannot be kept.
@@ -141,6 +177,7 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
             expires=expires,
             retry=retry,
             max_time=max_time,
+            unique=unique,
         )
         return AsyncTaskCaller(self._app, self.definition, chosen)
 
@@ -149,11 +186,21 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
 
     @overload
     async def add_task(
+        self,
+        *args: Any,
+        task_name: str,
+        timeout: float | None = ...,
+        priority: int | None = ...,
+        **kwargs: Any,
+    ) -> Task[Any]: ...
+
+    @overload
+    async def add_task(
         self, *args: Any, timeout: float | None = ..., priority: int | None = ..., **kwargs: Any
     ) -> Task[R]: ...
 
-    async def add_task(self, *args: Any, **kwargs: Any) -> Task[R]:
-        """Send the task; with `timeout`, also wait for its end.
+    async def add_task(self, *args: Any, **kwargs: Any) -> Task[Any]:
+        """Send the task, or another one by `task_name`; with `timeout`, also wait for its end.
 
         Raises:
             TaskArgumentError: The arguments do not fit the function.
@@ -162,6 +209,8 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
             ResultTimeout: It was accepted and has not ended within `timeout` seconds.
         """
         timeout, priority = kwargs.pop("timeout", None), kwargs.pop("priority", None)
+        if (other := kwargs.pop("task_name", None)) is not None:
+            return await self._app().add_task(other, *args, priority=priority, timeout=timeout, **kwargs)
         options = NO_OPTIONS if priority is None else CallOptions(priority=priority)
         return await self._app().send_one(
             Call(self.definition.name, args, kwargs, options, self.definition), timeout
@@ -188,8 +237,24 @@ class AsyncTaskCaller(Generic[P, R]):
         """Return the call, not sent."""
         return BoundCall(self._definition.name, args, kwargs, self._options, self._definition)
 
+    def step(self, *args: Any, **kwargs: Any) -> BoundCall[R]:
+        """Return the call, not sent, as a later step of `app.chain`: its last argument is yet to come."""
+        return BoundCall(self._definition.name, args, kwargs, self._options, self._definition)
 
-def _warn_of_hidden_parameters(function: Callable[..., Any], name: str) -> None:
+
+def running(ctx: X | None, name: str) -> X:
+    """Return the context of a running task.
+
+    Raises:
+        UsageError: It is none.
+    """
+    if ctx is None:
+        raise UsageError(f"{name} is not running: only the body of a task with echo=True has a ctx")
+    return ctx
+
+
+def warn_of_hidden_parameters(function: Callable[..., Any], name: str) -> None:
+    """Warn where a parameter can only be given through `bind` or `options`."""
     try:
         parameters = inspect.signature(function).parameters
     except (TypeError, ValueError):

@@ -38,6 +38,7 @@ ANSWERS: Final[Mapping[str, tuple[str, ...]]] = {
     "worker_execute_before": ("extra",),
     "worker_task_error_retry": ("retry", "delay"),
     "task_executor_args_replace": ("args", "kw"),
+    "task_executor_run_task_trigger_error": ("result",),
     "task_executor_after_execute_result_replace": ("result",),
 }
 """Trigger → the keys that count in an answer. Answers to other triggers are ignored."""

@@ -13,6 +13,7 @@ import msgspec
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
+    from qtasks.errors import TaskPluginTriggerError
     from qtasks.models import Delivery, Outcome
     from qtasks.protocols import Broker, GlobalConfig, Starter, Storage, Worker
     from qtasks.registry import TaskDefinition
@@ -220,6 +221,22 @@ class TaskErrored(HookEvent, frozen=True):
     """The number of the run that failed: 1 is the first."""
     trace: str
     """The traceback, as text."""
+
+
+class TriggerError(HookEvent, frozen=True):
+    """The body has called `ctx.plugin_error`: it asks plugins what it returns."""
+
+    task_executor: Any
+    task_func: TaskDefinition
+    task_broker: Delivery
+    e: TaskPluginTriggerError
+    """Its `values` are the keywords that the body gave."""
+
+
+class ResultAnswer(msgspec.Struct, frozen=True):
+    """What a task returns whose body has asked plugins for it."""
+
+    result: Any
 
 
 class RetryAnswer(msgspec.Struct, frozen=True):

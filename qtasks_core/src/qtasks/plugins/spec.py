@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         ExecutorBefore,
         GlobalConfigStart,
         GlobalConfigStop,
+        ResultAnswer,
         ResultReplace,
         RetryAnswer,
         StarterStart,
@@ -30,6 +31,7 @@ if TYPE_CHECKING:
         TaskAdding,
         TaskErrored,
         TaskRead,
+        TriggerError,
         WorkerStart,
         WorkerStop,
     )
@@ -118,6 +120,10 @@ class Plugin:
     @hookspec
     async def task_executor_before_execute(self, event: ExecutorBefore) -> None:
         """Learn that the body is about to be called."""
+
+    @hookspec
+    async def task_executor_run_task_trigger_error(self, event: TriggerError) -> ResultAnswer | None:
+        """Say what a task returns whose body has called `ctx.plugin_error`."""
 
     @hookspec
     async def task_executor_after_execute(self, event: ExecutorAfter) -> None:

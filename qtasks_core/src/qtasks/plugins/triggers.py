@@ -23,6 +23,7 @@ from qtasks.plugins.events import (
     GlobalConfigStart,
     GlobalConfigStop,
     HookEvent,
+    ResultAnswer,
     ResultReplace,
     RetryAnswer,
     StarterStart,
@@ -33,6 +34,7 @@ from qtasks.plugins.events import (
     TaskAdding,
     TaskErrored,
     TaskRead,
+    TriggerError,
     WorkerStart,
     WorkerStop,
 )
@@ -70,6 +72,7 @@ class Triggers(msgspec.Struct, frozen=True):
 
     task_executor_args_replace: Fold[ArgsReplace] | None = None
     task_executor_before_execute: Notify[ExecutorBefore] | None = None
+    task_executor_run_task_trigger_error: First[TriggerError, ResultAnswer] | None = None
     task_executor_after_execute: Notify[ExecutorAfter] | None = None
     task_executor_after_execute_result_replace: Fold[ResultReplace] | None = None
 

@@ -3,22 +3,28 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Coroutine, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
+from typing import Any
 
 from qtasks.errors import BackendError, UsageError
 from qtasks.models import Token, WorkerInfo
 from qtasks.plugins.events import WorkerStart, WorkerStop
-from qtasks.protocols import Broker, Setup
+from qtasks.protocols import Broker, Consumer, Setup
+from qtasks.queues import Weights
 from qtasks.runtime import Runtime
+from qtasks.worker.choosing import Chooser
 from qtasks.worker.fetch import Fetcher
 from qtasks.worker.heartbeat import RENEWALS_PER_LEASE, Heartbeat
 from qtasks.worker.held import Held
 from qtasks.worker.identity import this_worker
-from qtasks.worker.run import Runner
+from qtasks.worker.repeats import Repeats
+from qtasks.worker.runner import Runner
 from qtasks.worker.settle import Settler
 from qtasks.worker.slots import Slots
+from qtasks.worker.watchdog import Watchdog
+from qtasks.worker.wishes import hear
 
 CANCEL_TIME = 2.0
 """Seconds that cancelled bodies have to end before they are given back as they are."""
@@ -39,9 +45,12 @@ class Parts:
     settler: Settler
     runner: Runner
     fetcher: Fetcher
+    chooser: Chooser
+    consumer: Consumer
     heartbeat: Heartbeat
+    watchdog: Watchdog
     tasks: list[asyncio.Task[None]]
-    """Fetching, settling, announcing: in this order."""
+    """Fetching, settling, and the others: in this order."""
 
 
 class AsyncWorker:
@@ -56,6 +65,7 @@ class AsyncWorker:
         self.name = name
         self.given_broker = broker
         self._parts: Parts | None = None
+        self._repeats = Repeats()
         self._hurry = asyncio.Event()
         self.failed: asyncio.Future[None] | None = None
         """Done when the worker cannot go on."""
@@ -89,14 +99,19 @@ class AsyncWorker:
             raise UsageError("a worker is started by its app: app.run_forever() or `await app.run()`")
         if setup.config.delete_finished_tasks:
             await setup.dispatch.storage.delete_finished()
-        parts = self._parts = await self._assemble(setup)
+        parts = await self._assemble(setup)
+        await self._begin(parts)
+        self._parts = parts
         self._hurry = asyncio.Event()
+        setup.log.addFilter(self._repeats)
         parts.heartbeat.start()
         self.failed = asyncio.get_running_loop().create_future()
-        for part in (parts.fetcher.run(), parts.settler.run(), self._announce(parts)):
+        parts.runner.abandoned.too_many.add_done_callback(self._notice)
+        for part in self._work_of(parts):
             task = asyncio.create_task(part)
             task.add_done_callback(self._notice)
             parts.tasks.append(task)
+        parts.watchdog.start()
         if (hook := setup.triggers.worker_start) is not None:
             await hook(WorkerStart(worker=self))
 
@@ -109,6 +124,8 @@ class AsyncWorker:
         parts = self._parts
         if parts is None:
             return
+        parts.runner.say_stopping()
+        parts.watchdog.stop()
         try:
             await parts.fetcher.close()
             await self._drain(parts, parts.runtime.config.grace if grace is None else grace)
@@ -118,6 +135,7 @@ class AsyncWorker:
             parts.heartbeat.end()
             for task in parts.tasks:
                 task.cancel()
+            parts.runtime.log.removeFilter(self._repeats)
             self._parts = None
         if (hook := parts.runtime.triggers.worker_stop) is not None:
             await hook(WorkerStop(worker=self))
@@ -130,17 +148,35 @@ class AsyncWorker:
 
     async def _assemble(self, runtime: Runtime) -> Parts:
         config = runtime.config
-        info = this_worker(config.queues, config.max_tasks_process, runtime.clock.now())
-        consumer = await runtime.dispatch.broker.open_consumer(
-            info, config.queues, take_over=config.running_older_tasks
+        queues = Weights.of(config.queues)
+        info = this_worker(
+            queues.names, config.max_tasks_process, runtime.clock.now(), sorted(runtime.registry)
         )
+        consumer = await runtime.dispatch.broker.open_consumer(
+            info, queues.names, take_over=config.running_older_tasks
+        )
+        chooser = Chooser(runtime, consumer, queues)
         slots, held = Slots(config.max_tasks_process), Held()
         settler = Settler(runtime, slots, held, self)
-        runner = Runner(runtime, slots, held, settler, self)
-        fetcher = Fetcher(runtime, consumer, info, slots, held, runner, settler)
+        runner = Runner(runtime, slots, held, settler, self, info.id)
+        fetcher = Fetcher(runtime, consumer, chooser, info, slots, held, runner, settler)
         on_lost = self._hop(runner.lost)
         heartbeat = Heartbeat(runtime.dispatch.broker, info, held, config.lease, on_lost, runtime.log)
-        return Parts(runtime, info, slots, held, settler, runner, fetcher, heartbeat, [])
+        watchdog = Watchdog(config.blocked_loop_time, lambda: runner.names, runtime.log)
+        return Parts(
+            runtime, info, slots, held, settler, runner, fetcher, chooser, consumer, heartbeat, watchdog, []
+        )
+
+    async def _begin(self, parts: Parts) -> None:
+        """Be known, and know what is paused, before anything is fetched: limits count by the registry."""
+        config = parts.runtime.dispatch.storage.global_config
+        await config.announce(parts.info, parts.runtime.config.lease)
+        await parts.chooser.learn()
+
+    def _work_of(self, parts: Parts) -> list[Coroutine[Any, Any, None]]:
+        """Return what a worker does at the same time, each for ever."""
+        signals = hear(parts.consumer, parts.runner.cancel, parts.runtime.log)
+        return [parts.fetcher.run(), parts.settler.run(), self._announce(parts), parts.chooser.run(), signals]
 
     def _hop(
         self, callback: Callable[[Sequence[tuple[str, Token]]], None]
@@ -153,7 +189,7 @@ class AsyncWorker:
 
         return call
 
-    def _notice(self, task: asyncio.Task[None]) -> None:
+    def _notice(self, task: asyncio.Future[None]) -> None:
         """A part of the worker must not end by itself: say so, and let the starter end the worker."""
         failed = self.failed
         if task.cancelled() or task.exception() is None or failed is None or failed.done():
@@ -164,11 +200,11 @@ class AsyncWorker:
         """Keep the worker in the registry that `ping` reads."""
         config, ttl = parts.runtime.dispatch.storage.global_config, parts.runtime.config.lease
         while True:
+            await asyncio.sleep(ttl / RENEWALS_PER_LEASE)
             try:
                 await config.announce(parts.info, ttl)
             except BackendError as exc:
                 parts.runtime.log.warning("the worker could not be announced: %s", exc)
-            await asyncio.sleep(ttl / RENEWALS_PER_LEASE)
 
     async def _drain(self, parts: Parts, grace: float) -> None:
         """Wait for what runs; after `grace` cancel it, and give up what does not end then."""
@@ -179,8 +215,9 @@ class AsyncWorker:
                 parts.runner.abandon_all()
 
     async def _close(self, parts: Parts) -> None:
-        _, settling, announcing = parts.tasks
-        announcing.cancel()
+        _, settling, *others = parts.tasks
+        for task in others:
+            task.cancel()
         with suppress(TimeoutError):
             async with asyncio.timeout(SETTLE_TIME):
                 await _settle(parts)
@@ -192,6 +229,7 @@ class AsyncWorker:
             task.cancel()
         await asyncio.gather(*parts.tasks, return_exceptions=True)
         await asyncio.to_thread(parts.heartbeat.stop)
+        await parts.runner.limiter.close(SETTLE_TIME)
         parts.runner.close()
         try:
             await parts.runtime.dispatch.storage.global_config.withdraw(parts.info.id)
@@ -201,7 +239,7 @@ class AsyncWorker:
 
 async def _settle(parts: Parts) -> None:
     """Wait until everything is recorded, also what a fetch under way at the stop gives back."""
-    fetching, settling, _ = parts.tasks
+    fetching, settling, *_ = parts.tasks
     await asyncio.wait([fetching])
     parts.settler.close()
     await asyncio.wait([settling])

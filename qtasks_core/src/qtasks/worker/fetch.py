@@ -9,8 +9,9 @@ from qtasks.models import Delivery, GiveBack, GiveBackReason, WorkerInfo
 from qtasks.protocols import Consumer
 from qtasks.runtime import Runtime
 from qtasks.worker.backoff import Backoff
+from qtasks.worker.choosing import Chooser
 from qtasks.worker.held import Held
-from qtasks.worker.run import Runner
+from qtasks.worker.runner import Runner
 from qtasks.worker.settle import Settler
 from qtasks.worker.slots import Slots
 from qtasks.worker.suspects import Suspects
@@ -23,6 +24,7 @@ class Fetcher:
         self,
         runtime: Runtime,
         consumer: Consumer,
+        chooser: Chooser,
         worker: WorkerInfo,
         slots: Slots,
         held: Held,
@@ -31,6 +33,7 @@ class Fetcher:
     ) -> None:
         self._runtime = runtime
         self._consumer = consumer
+        self._chooser = chooser
         self._worker = worker
         self._slots = slots
         self._held = held
@@ -48,6 +51,7 @@ class Fetcher:
                 await self._slots.change()
                 continue
             try:
+                self._chooser.next()
                 batch = await self._consumer.fetch(free)
                 if not batch and not self._closing:
                     raise UsageError("the broker was stopped under its worker; stop the app instead")

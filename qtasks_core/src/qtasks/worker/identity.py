@@ -11,7 +11,7 @@ from qtasks.ids import new_id
 from qtasks.models import WorkerInfo
 
 
-def this_worker(queues: Sequence[str], slots: int, now: float) -> WorkerInfo:
+def this_worker(queues: Sequence[str], slots: int, now: float, tasks: Sequence[str] = ()) -> WorkerInfo:
     """Describe the calling process as a worker. Each call is a new worker."""
     pid = os.getpid()
     host = socket.gethostname()
@@ -24,6 +24,7 @@ def this_worker(queues: Sequence[str], slots: int, now: float) -> WorkerInfo:
         queues=tuple(queues),
         slots=slots,
         started_at=now,
+        tasks=tuple(tasks),
     )
 
 

@@ -3,16 +3,28 @@
 from __future__ import annotations
 
 import random
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from qtasks.models import Delivery, Outcome
+from qtasks.models import Delivery, Failure, Outcome
 from qtasks.retry import RetryPolicy, backoff, should_retry
 from qtasks.serialization import describe, encode_failure
+from qtasks.serialization.secret import scrubbed
 from qtasks.status import TaskStatus
 
 if TYPE_CHECKING:
     from qtasks.registry import TaskDefinition
     from qtasks.runtime import Runtime
+
+
+class RemoteError(Exception):
+    """What a body has raised in another process, in words."""
+
+    def __init__(self, failure: Failure, *, retryable: bool) -> None:
+        super().__init__(failure.message)
+        self.failure = failure
+        self.retryable = retryable
+        """Whether it is of a kind that the task is tried again after."""
 
 
 def success(
@@ -23,9 +35,10 @@ def success(
     Raises:
         EncodeError: The value cannot be stored.
     """
-    result = task.signature.encode_result(value)
+    config = runtime.config
+    result = task.signature.encode_result(value, config.max_result_size, runtime.serializer)
     now = runtime.clock.now()
-    ttl = task.options.result_ttl or runtime.config.result_ttl
+    ttl = task.options.result_ttl or config.result_ttl
     remove_at = None if ttl is None else now + ttl
     return Outcome(
         delivery.id, delivery.token, TaskStatus.SUCCESS, now, started_at, result, None, None, None, remove_at
@@ -33,9 +46,14 @@ def success(
 
 
 def failure(
-    runtime: Runtime, task: TaskDefinition, delivery: Delivery, started_at: float | None, error: BaseException
+    runtime: Runtime,
+    task: TaskDefinition,
+    delivery: Delivery,
+    started_at: float | None,
+    error: BaseException,
+    secrets: Sequence[str] = (),
 ) -> Outcome:
-    """Return the outcome `error` of a body that raised."""
+    """Return the outcome `error` of a body that raised; `secrets` are not in its text."""
     now = runtime.clock.now()
     ttl = task.options.result_ttl or runtime.config.result_ttl
     return Outcome(
@@ -44,13 +62,18 @@ def failure(
         TaskStatus.ERROR,
         now,
         started_at,
-        error=encode_failure(describe(error)),
+        error=encode_failure(in_words(error, secrets)),
         remove_at=None if ttl is None else now + ttl,
     )
 
 
 def retry(
-    runtime: Runtime, delivery: Delivery, started_at: float | None, error: BaseException, delay: float
+    runtime: Runtime,
+    delivery: Delivery,
+    started_at: float | None,
+    error: BaseException,
+    delay: float,
+    secrets: Sequence[str] = (),
 ) -> Outcome:
     """Return the outcome of a run that is followed by another one."""
     now = runtime.clock.now()
@@ -60,8 +83,30 @@ def retry(
         TaskStatus.RETRY,
         now,
         started_at,
-        error=encode_failure(describe(error)),
+        error=encode_failure(in_words(error, secrets)),
         due=now + delay,
+    )
+
+
+def cancelled(
+    runtime: Runtime,
+    task: TaskDefinition | None,
+    delivery: Delivery,
+    started_at: float | None,
+    reason: str,
+) -> Outcome:
+    """Return the outcome of a task whose cancellation was wished."""
+    now = runtime.clock.now()
+    own = None if task is None else task.options.result_ttl
+    ttl = own or runtime.config.result_ttl
+    return Outcome(
+        delivery.id,
+        delivery.token,
+        TaskStatus.CANCEL,
+        now,
+        started_at,
+        reason=reason,
+        remove_at=None if ttl is None else now + ttl,
     )
 
 
@@ -81,6 +126,19 @@ def dead(runtime: Runtime, delivery: Delivery, reason: str) -> Outcome:
 
 def retry_delay(policy: RetryPolicy, delivery: Delivery, error: BaseException) -> float | None:
     """Return the seconds until the next attempt, or None where there is none."""
-    if not should_retry(policy, delivery.token.attempt, error):
+    attempt = delivery.token.attempt
+    if isinstance(error, RemoteError):
+        again = error.retryable and attempt <= policy.retries
+    else:
+        again = should_retry(policy, attempt, error)
+    if not again:
         return None
     return backoff(policy, delivery.token.attempt, random.random)
+
+
+def in_words(error: BaseException, secrets: Sequence[str] = ()) -> Failure:
+    """Return an exception in words; one of another process is that already, but for its secrets."""
+    if not isinstance(error, RemoteError):
+        return describe(error, secrets)
+    words = error.failure
+    return Failure(words.type, scrubbed(words.message, secrets), scrubbed(words.traceback, secrets))

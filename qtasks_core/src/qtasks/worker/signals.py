@@ -15,6 +15,7 @@ from contextlib import contextmanager
 from logging import Logger
 from queue import SimpleQueue
 from types import FrameType
+from typing import Any
 
 STOPPING = (signal.SIGTERM, signal.SIGINT)
 QUITS = 3
@@ -56,6 +57,9 @@ class _Patience:
 def stop_on_signals(request_stop: Callable[[], None], log: Logger, patience: float) -> Iterator[None]:
     """Call `request_stop` in the running loop at each signal; the handlers before are restored.
 
+    A program that has handlers of its own, such as a web server with a worker inside, hears its signals
+    too, and decides itself when it ends.
+
     Outside the main thread signals belong to whoever embeds the worker, and nothing is changed.
 
     Args:
@@ -69,15 +73,18 @@ def stop_on_signals(request_stop: Callable[[], None], log: Logger, patience: flo
     loop, count, last = asyncio.get_running_loop(), 0, -ONE_SIGNAL
     watch = _Patience(patience, log)
 
-    def handle(number: int, _frame: FrameType | None) -> None:
+    def handle(number: int, frame: FrameType | None) -> None:
         nonlocal count, last
+        if (theirs := _of_the_program(before.get(number))) is not None:
+            theirs(number, frame)
         now = time.monotonic()
         if now - last < ONE_SIGNAL:
             return
         count, last = count + 1, now
-        if count >= QUITS:
-            os._exit(QUIT_STATUS)
-        watch.ask()
+        if not is_hosted:
+            if count >= QUITS:
+                os._exit(QUIT_STATUS)
+            watch.ask()
         loop.call_soon_threadsafe(_tell, number, count)
 
     def _tell(number: int, nth: int) -> None:
@@ -85,13 +92,23 @@ def stop_on_signals(request_stop: Callable[[], None], log: Logger, patience: flo
         log.info("%s: %s", signal.Signals(number).name, what)
         request_stop()
 
-    before = {number: signal.signal(number, handle) for number in STOPPING}
+    before: dict[int, Any] = {number: signal.getsignal(number) for number in STOPPING}
+    for each in STOPPING:
+        signal.signal(each, handle)
+    is_hosted = any(_of_the_program(handler) is not None for handler in before.values())
     try:
         yield
     finally:
         watch.close()
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+def _of_the_program(handler: Any) -> Callable[[int, FrameType | None], object] | None:
+    """Return the handler of the program around the worker; those of Python itself would end it at once."""
+    owner = getattr(getattr(handler, "func", handler), "__self__", None)
+    is_pythons = handler is signal.default_int_handler or isinstance(owner, asyncio.Runner)
+    return handler if callable(handler) and not is_pythons else None
 
 
 @contextmanager

@@ -32,6 +32,11 @@ class Job:
         """Set where the interruption came before a thread had begun."""
         self._lock = threading.Lock()
 
+    @property
+    def runs_out(self) -> bool:
+        """True: a thread whose outcome nobody wants is left alone."""
+        return True
+
     def run(self) -> None:
         """Do the work in the calling thread and tell the loop."""
         try:

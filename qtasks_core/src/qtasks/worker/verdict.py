@@ -12,8 +12,17 @@ UNKNOWN_FIRST = 1.0
 UNKNOWN_CAP = 60.0
 
 
-def why_not_run(delivery: Delivery, config: QueueConfig, now: float) -> str | None:
-    """Return why the delivery is dead without a run, or None."""
+def why_not_run(delivery: Delivery, config: QueueConfig, now: float, *, is_once: bool = False) -> str | None:
+    """Return why the delivery is dead without a run, or None.
+
+    Args:
+        delivery: What was fetched.
+        config: The settings of the app.
+        now: Seconds since the epoch.
+        is_once: Whether its task is run at most once, `ack="early"`.
+    """
+    if is_once and delivery.losses:
+        return "its worker was lost, and it may have run (ack='early': at most once)"
     if delivery.losses >= config.max_deliveries:
         most = config.max_deliveries
         return f"its worker was lost {delivery.losses} times in a row (max_deliveries is {most})"
@@ -32,6 +41,11 @@ def unknown_name(delivery: Delivery, config: QueueConfig, now: float) -> GiveBac
     waited = now - delivery.since
     if delivery.turns >= config.max_deliveries and waited >= config.unknown_grace:
         return f"no worker knew the task {delivery.task!r} in {delivery.turns} turns and {waited:.0f} s"
+    return later_for_its_name(delivery)
+
+
+def later_for_its_name(delivery: Delivery) -> GiveBack:
+    """Return how a delivery goes back whose name this worker does not know."""
     delay = min(UNKNOWN_CAP, UNKNOWN_FIRST * 2.0 ** min(delivery.turns, 10))
     return GiveBack(delivery.id, delivery.token, GiveBackReason.UNKNOWN, delay)
 

@@ -1,0 +1,91 @@
+"""`rate_limit`, `concurrency` and `limit_by`: what all workers together may run of a task."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from qtasks.config import is_number
+from qtasks.errors import ConfigError
+from qtasks.models import Ask
+
+SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+
+_RATE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d*)\s*([smhd])\w*\s*")
+
+By = str | Callable[..., Any] | None
+"""What has a limit of its own: the value of one parameter, or of a function that gets all by their names."""
+
+
+@dataclass(frozen=True, slots=True)
+class Limited:
+    """The limits of one task.
+
+    Args:
+        interval: Seconds between two starts; None is no limit.
+        concurrency: How many may run at a time; None is no limit.
+        by: What has limits of its own; None is the task as a whole.
+    """
+
+    interval: float | None
+    concurrency: int | None
+    by: By = None
+
+    @classmethod
+    def of(cls, rate_limit: object, concurrency: object, limit_by: object) -> Limited | None:
+        """Return what the options mean; None where nothing is limited.
+
+        Raises:
+            ConfigError: A value that is no limit.
+        """
+        if limit_by is not None and not (isinstance(limit_by, str) or callable(limit_by)):
+            raise ConfigError(f"limit_by is the name of a parameter or a function, not {limit_by!r}")
+        if rate_limit is None and concurrency is None:
+            if limit_by is not None:
+                raise ConfigError(
+                    "limit_by needs rate_limit or concurrency: it says what these are counted by"
+                )
+            return None
+        if concurrency is not None:
+            concurrency = _whole(concurrency)
+        interval = None if rate_limit is None else interval_of(rate_limit)
+        return cls(interval, concurrency, limit_by)
+
+    def ask(self, task: str, task_id: str, worker: str, bound: Mapping[str, Any]) -> Ask:
+        """Return the question that a worker asks before it runs this call.
+
+        Args:
+            task: The name of the task.
+            task_id: Its id.
+            worker: The id of the worker.
+            bound: The arguments by the names of their parameters.
+        """
+        key = task if self.by is None else f"{task}:{self._key(bound)}"
+        return Ask(key, task_id, worker, self.concurrency, self.interval)
+
+    def _key(self, bound: Mapping[str, Any]) -> str:
+        assert self.by is not None
+        return str(bound.get(self.by) if isinstance(self.by, str) else self.by(**bound))
+
+
+def interval_of(rate: object) -> float:
+    """Return the seconds between two starts at this rate: a number per second, or `"100/m"`, `"10/30s"`.
+
+    Raises:
+        ConfigError: It is no rate.
+    """
+    if isinstance(rate, str) and (match := _RATE.fullmatch(rate)):
+        number, period = float(match[1]), float(match[2] or 1) * SECONDS[match[3]]
+        if number > 0 and period > 0:
+            return period / number
+    elif is_number(rate) and rate > 0:  # type: ignore[operator]  # is_number has looked at it
+        return 1.0 / rate  # type: ignore[operator]
+    raise ConfigError(f"rate_limit is starts per second, or text such as '100/m' or '5/10s', not {rate!r}")
+
+
+def _whole(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"concurrency must be a whole number, at least 1, not {value!r}")
+    return value

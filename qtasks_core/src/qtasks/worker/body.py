@@ -1,0 +1,221 @@
+"""From arguments to a value: the context, the middlewares, the executor and the generator of a task."""
+
+from __future__ import annotations
+
+import asyncio
+import inspect
+from collections.abc import Callable, Coroutine, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from qtasks.errors import UsageError
+from qtasks.executors import TaskExecutor, TaskMiddleware
+from qtasks.options import Executor
+from qtasks.serialization import encode_value
+from qtasks.worker.generators import Handler, adrain, drain
+from qtasks.worker.threads import Threads
+
+if TYPE_CHECKING:
+    from qtasks.context import TaskContext
+    from qtasks.registry import TaskDefinition
+    from qtasks.runtime import Runtime
+    from qtasks.worker.children import Children
+    from qtasks.worker.reporting import Reporter
+    from qtasks.worker.run import Run
+
+
+class StoppedIterationError(Exception):
+    """Carries the StopIteration of a body out of coroutines."""
+
+    def __init__(self, error: StopIteration) -> None:
+        super().__init__()
+        self.error = error
+
+
+class RunHost:
+    """What the context of one run asks of the worker."""
+
+    def __init__(self, run: Run, reporter: Reporter, is_shutting_down: Callable[[], bool]) -> None:
+        self._run = run
+        self._reporter = reporter
+        self._is_shutting_down = is_shutting_down
+
+    def progress(self, share: float | None, note: str | None) -> None:
+        """Keep what the body says of its progress."""
+        self._reporter.progress(self._run, share, note)
+
+    def is_shutting_down(self) -> bool:
+        """Whether the worker was told to stop."""
+        return self._is_shutting_down()
+
+
+class Bodies:
+    """Runs bodies, each where its task says.
+
+    Args:
+        runtime: The app.
+        threads: Where `def` tasks run.
+        children: Where tasks with a process of their own run.
+        reporter: Who is told what bodies say.
+        is_shutting_down: Whether the worker was told to stop.
+    """
+
+    def __init__(
+        self,
+        runtime: Runtime,
+        threads: Threads,
+        children: Children,
+        reporter: Reporter,
+        is_shutting_down: Callable[[], bool],
+    ) -> None:
+        self._runtime = runtime
+        self._threads = threads
+        self._children = children
+        self._reporter = reporter
+        self._is_shutting_down = is_shutting_down
+        self._loop = asyncio.get_running_loop()
+        self._before, self._after = runtime.middlewares
+        self.are_plain = not (self._before or self._after or runtime.config.task_default_decode)
+        """Whether nothing is around every body of the app."""
+
+    async def call(self, run: Run, task: TaskDefinition, args: list[Any], kwargs: dict[str, Any]) -> Any:
+        """Return the value of the body."""
+        if task.is_simple and self.are_plain:
+            if task.is_async:
+                return await task.function(*args, **kwargs)
+            return await self._in_thread(run, partial(task.function, *args, **kwargs))
+        subject = self._subject(run, task)
+        executor = self._executor(run, task, args, kwargs, subject)
+        executor = await _through((*self._before, *task.options.middlewares_before), executor)
+        executor.result = await executor.execute()
+        executor = await _through((*task.options.middlewares_after, *self._after), executor)
+        return await _decoded(
+            task.options.decode or self._runtime.config.task_default_decode, executor.result
+        )
+
+    def _subject(self, run: Run, task: TaskDefinition) -> Any:
+        """Return what the body gets as its first argument: the task with the context of this run."""
+        if not task.options.echo:
+            return None
+        host = RunHost(run, self._reporter, self._is_shutting_down)
+        return self._runtime.bind(task, run.delivery, host)
+
+    def _executor(
+        self, run: Run, task: TaskDefinition, args: list[Any], kwargs: dict[str, Any], subject: Any
+    ) -> TaskExecutor:
+        kind = task.executor if isinstance(task.executor, type) else TaskExecutor
+        ctx: TaskContext | None = None if subject is None else subject.ctx
+        extra = dict(task.options.extra) if run.extra is None else run.extra
+        body = partial(self._run_body, run, subject)
+        return kind(task, run.delivery, args, kwargs, run=body, extra=extra, ctx=ctx)
+
+    async def _run_body(self, run: Run, subject: Any, executor: TaskExecutor) -> Any:
+        task = executor.task_func
+        if task.executor is Executor.PROCESS:
+            return await self._children.call(run, task, executor.args, executor.kwargs)
+        args = executor.args if subject is None else [subject, *executor.args]
+        call = partial(task.function, *args, **executor.kwargs)
+        in_loop = task.executor is Executor.LOOP or (task.executor is not Executor.THREAD and task.is_async)
+        if in_loop:
+            return await (self._drained(run, task, call) if task.is_generator else _called(call))
+        if task.is_generator:
+            call = partial(self._drained_in_thread, run, task, call)
+        elif task.is_async:
+            call = partial(_run_coroutine, call)
+        return await self._in_thread(run, call)
+
+    async def _drained(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
+        handler = task.options.generate_handler
+        if not task.is_async:
+            return drain(call(), handler, partial(self._emit, run))
+        return await adrain(call(), self._unhurried(run, handler), partial(self._emit, run))
+
+    def _unhurried(self, run: Run, handler: Handler) -> Handler:
+        """Return the handler, which also waits where items come faster than they can be written."""
+
+        async def handle(value: Any) -> Any:
+            answer = None if handler is None else handler(value)
+            if inspect.isawaitable(answer):
+                answer = await answer
+            if self._reporter.is_crowded(run):
+                await self._reporter.written(run)
+            return answer
+
+        return handle
+
+    def _drained_in_thread(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
+        emit = partial(self._emit, run)
+        handler = self._unhurried(run, task.options.generate_handler)
+        assert handler is not None
+        if task.is_async:
+            return asyncio.run(adrain(call(), task.options.generate_handler, emit))
+
+        def handle(value: Any) -> Any:
+            return asyncio.run_coroutine_threadsafe(handler(value), self._loop).result()
+
+        needs_loop = inspect.iscoroutinefunction(task.options.generate_handler)
+        return drain(call(), handle if needs_loop else self._crowded(run, task), emit)
+
+    def _crowded(self, run: Run, task: TaskDefinition) -> Handler:
+        """Return the plain handler of a generator in a thread, which waits like `_unhurried`."""
+        handler = task.options.generate_handler
+
+        def handle(value: Any) -> Any:
+            if self._reporter.is_crowded(run):
+                asyncio.run_coroutine_threadsafe(self._reporter.written(run), self._loop).result()
+            return None if handler is None else handler(value)
+
+        return handle
+
+    def _emit(self, run: Run, value: Any) -> None:
+        runtime, task = self._runtime, run.definition
+        assert task is not None  # its body runs
+        data = encode_value(
+            value,
+            f"a value that task {task.name!r} yields",
+            runtime.config.max_result_size,
+            runtime.serializer,
+            task.signature.secret_result,
+        )
+        self._reporter.item(run, data)
+
+    async def _in_thread(self, run: Run, call: Callable[[], Any]) -> Any:
+        job = self._threads.submit(call)
+        run.job = job
+        value, error = await job.future
+        if isinstance(error, StopIteration):
+            raise StoppedIterationError(error)  # a coroutine that raises it says RuntimeError instead
+        if error is not None:
+            raise error
+        return await value if inspect.isawaitable(value) else value
+
+
+async def _called(call: Callable[[], Any]) -> Any:
+    value = call()
+    return await value if inspect.isawaitable(value) else value
+
+
+def _run_coroutine(call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
+    """Run an async body in a loop of its own, in the calling thread."""
+    return asyncio.run(call())
+
+
+async def _through(kinds: Sequence[type[TaskMiddleware]], executor: TaskExecutor) -> TaskExecutor:
+    """Return the executor as the middlewares leave it."""
+    for kind in kinds:
+        answer: Any = kind(executor)()
+        if inspect.isawaitable(answer):
+            answer = await answer
+        if answer is not None:
+            if not isinstance(answer, TaskExecutor):
+                raise UsageError(f"{kind.__name__} must return an executor or None, not {answer!r}")
+            executor = answer
+    return executor
+
+
+async def _decoded(decode: Callable[[Any], Any] | None, value: Any) -> Any:
+    """Return the value as `decode` makes it."""
+    if decode is None:
+        return value
+    decoded = decode(value)
+    return await decoded if inspect.isawaitable(decoded) else decoded
