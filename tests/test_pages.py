@@ -18,7 +18,14 @@ from qtasks.options import OPTION_NAMES, CallOptions
 from qtasks.result import TaskView
 from qtasks.status import TaskStatus
 
-PAGES = ["docs/tasks.md", "docs/config.md", "docs/delivery.md", "docs/migration.md", "docs/operations.md", "CONTRIBUTING.md"]
+PAGES = [
+    "docs/tasks.md",
+    "docs/config.md",
+    "docs/delivery.md",
+    "docs/migration.md",
+    "docs/operations.md",
+    "CONTRIBUTING.md",
+]
 
 
 def read(page: str) -> str:

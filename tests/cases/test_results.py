@@ -192,6 +192,12 @@ def _down(path: Path) -> Iterator[None]:
         other.execute("ROLLBACK")
 
 
+@pytest.fixture(autouse=True)
+def _each_try_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Let the log say each try, not only the first one: it is counted here."""
+    monkeypatch.setattr("qtasks.worker.repeats.INTERVAL", 0.0)
+
+
 @pytest.fixture(params=["queue in memory", "queue in another file", "both in one file"])
 async def stored(
     request: pytest.FixtureRequest, tmp_path: Path, monkeypatch: pytest.MonkeyPatch

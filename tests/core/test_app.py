@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from qtasks.asyncio import AsyncRouter, QueueTasks
-from qtasks.errors import ConfigError, EncodeError, TaskArgumentError, TaskError, TaskNameTaken, UsageError
+from qtasks.errors import ConfigError, EncodeError, TaskArgumentError, TaskNameTaken, UsageError
 from qtasks.guards import importing
 from qtasks.memory import AsyncMemoryBroker
 from qtasks.starters import AsyncStarter

@@ -128,7 +128,7 @@ async def test_a_body_reaches_the_parts_of_the_app(app: QueueTasks, working: Wor
         ctx = self.ctx
         found["log"] = (ctx.get_logger(), ctx.get_logger("x"))
         found["config"] = ctx.get_config()
-        names = ("app", "broker", "storage", "global_config", "worker", "config", "log", "starter")
+        names = ("app", "broker", "storage", "global_config", "worker", "config", "log", "starter", "plugins")
         found["parts"] = [ctx.get_component(name) for name in names]
         found["handler"] = ctx.generate_handler
         try:
@@ -149,6 +149,7 @@ async def test_a_body_reaches_the_parts_of_the_app(app: QueueTasks, working: Wor
             app.config,
             app.log,
             app.starter,
+            app.plugins,
         ]
 
     assert found["log"] == (app.log.getChild("look"), app.log.getChild("x"))

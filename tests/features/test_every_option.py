@@ -8,9 +8,11 @@ from __future__ import annotations
 import asyncio
 import logging
 import os
+import sys
 import threading
 import time
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import fields
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -657,11 +659,41 @@ async def _field_hook(app: QueueTasks) -> None:
         await app.task(note).add_task()
 
 
-@shows(FIELDS, "logs_default_level_server", "logs_default_level_client", "logs_format")
-async def _field_logs(_app: QueueTasks) -> None:
-    """The command sets up the log by these: shown for real processes in tests/cli."""
-    from qtasks.cli import logs
+async def logged(command: Sequence[str], until_text: str | None, environment: dict[str, str]) -> str:
+    """Return what a command logs until this text has come, or until it ends by itself."""
+    process = await asyncio.create_subprocess_exec(
+        sys.executable,
+        *("-m", "qtasks", *command),
+        env=os.environ | {"PYTHONPATH": str(Path(__file__).parents[1])} | environment,
+        stdout=asyncio.subprocess.DEVNULL,
+        stderr=asyncio.subprocess.PIPE,
+    )
+    assert process.stderr is not None
+    lines = ""
+    try:
+        async with asyncio.timeout(30):
+            while (line := (await process.stderr.readline()).decode()) != "":
+                lines += line
+                if until_text is not None and until_text in lines:
+                    break
+    finally:
+        with suppress(ProcessLookupError):
+            process.terminate()
+        await process.communicate()
+    return lines
 
-    source = Path(logs.__file__).read_text(encoding="utf-8")
-    for field in ("logs_default_level_server", "logs_default_level_client", "logs_format"):
-        assert f"config.{field}" in source
+
+@shows(FIELDS, "logs_default_level_server", "logs_format")
+async def _field_logs_of_a_worker(_app: QueueTasks) -> None:
+    command = ["-A", "processes.shop:app", "run", "--url", "memory://"]
+    shape = "<%(levelname)s> %(message)s"
+    environment = {"QTASKS_LOGS_DEFAULT_LEVEL_SERVER": "10", "QTASKS_LOGS_FORMAT": shape}
+    assert "<DEBUG> app " in await logged(command, "is connected", environment)
+
+
+@shows(FIELDS, "logs_default_level_client")
+async def _field_logs_of_a_client(_app: QueueTasks) -> None:
+    command = ["ping", "--backend", "--url", "memory://"]
+    debug = {"QTASKS_LOGS_DEFAULT_LEVEL_CLIENT": "10"}
+    assert "is connected" in await logged(command, None, debug)
+    assert await logged(command, None, {}) == ""

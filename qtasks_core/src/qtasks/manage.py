@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
@@ -132,9 +132,7 @@ class DeadLetters:
         One that is not dead is left as it is.
         """
         runtime = await self._app.connect()
-        ids = [as_id(uuid) for uuid in uuids]
-        records = await self._app.storage.get(ids)
-        dead = [record.id for record in records if record is not None and record.status is TaskStatus.DEAD]
+        dead = await self._dead(uuids)
         return sum(await runtime.dispatch.requeue(dead)) if dead else 0
 
     async def requeue_all(self, *, queue: str | None = None, task: str | None = None) -> int:
@@ -144,13 +142,23 @@ class DeadLetters:
             number += sum(await runtime.dispatch.requeue(ids))
         return number
 
-    async def purge(self, *, queue: str | None = None, task: str | None = None) -> int:
-        """Remove them for good, or those of a queue or a name; return how many there were."""
+    async def purge(self, *uuids: str | UUID, queue: str | None = None, task: str | None = None) -> int:
+        """Remove these for good, or all, or all of a queue or a name; return how many there were.
+
+        One that is not dead stays.
+        """
         await self._app.connect()
+        if uuids:
+            return await self._app.storage.delete(await self._dead(uuids))
         number = 0
         async for ids in self._pages(queue, task):
             number += await self._app.storage.delete(ids)
         return number
+
+    async def _dead(self, uuids: Sequence[str | UUID]) -> list[str]:
+        """Return the ids of those that are dead."""
+        records = await self._app.storage.get([as_id(uuid) for uuid in uuids])
+        return [record.id for record in records if record is not None and record.status is TaskStatus.DEAD]
 
     async def _pages(self, queue: str | None, task: str | None) -> AsyncIterator[list[str]]:
         """Give the ids of those that are dead now. What becomes dead meanwhile is younger, and left out."""

@@ -39,7 +39,8 @@ class Call(msgspec.Struct, frozen=True):
     """What plugins added to the message."""
 
     def __repr__(self) -> str:
-        hidden = () if self.definition is None else self.definition.signature.secret_places(self.args, self.kwargs)
+        task = self.definition
+        hidden = () if task is None else task.signature.secret_places(self.args, self.kwargs)
         args, kwargs = masked(self.args, self.kwargs, hidden)
         return f"<Call {self.task_name} {args!r} {kwargs!r}>"
 

@@ -11,7 +11,7 @@ from qtasks.decorate import check_middleware
 from qtasks.errors import ConfigError, UsageError
 from qtasks.executors import TaskMiddleware
 from qtasks.making import TaskMaker
-from qtasks.plugins.manager import PluginManager
+from qtasks.plugins.manager import PluginInfo, PluginManager
 from qtasks.registry import Registry
 from qtasks.router import AsyncRouter
 
@@ -81,6 +81,11 @@ class Registering:
         if self._home.runtime is not None:
             raise UsageError("middlewares are added before the app starts")
         (self.middlewares_before if position == "before" else self.middlewares_after).append(middleware)
+
+    @property
+    def plugins(self) -> list[PluginInfo]:
+        """The plugins of the app, in the order in which they were added."""
+        return self._plugins.listing()
 
     def add_plugin(
         self, plugin: Any, trigger_names: Sequence[str] | None = None, component: str | None = None

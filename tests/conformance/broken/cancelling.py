@@ -129,7 +129,6 @@ def notes_no_wish(patch: pytest.MonkeyPatch) -> None:
     "retried_task_comes_again_with_its_wish",
     "wish_is_kept_when_everybody_restarts",
     "wish_concerns_its_task_alone",
-    "apart:lost_task_comes_again_with_its_wish",
 )
 def delivers_without_the_wish(patch: pytest.MonkeyPatch) -> None:
     """Lets a task run again whose worker was lost while it was to be cancelled."""
@@ -292,7 +291,7 @@ def stumbles_over_what_is_discarded(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(AsyncMemoryBroker, "discard", strict)
 
 
-@breaks("8", "apart:worker_is_told_of_a_wish", "apart:lost_task_comes_again_with_its_wish")
+@breaks("8", "apart:worker_is_told_of_a_wish")
 def discards_nothing(patch: pytest.MonkeyPatch) -> None:
     """Leaves it to the storage alone to know of a cancel."""
 

@@ -11,10 +11,9 @@ import msgspec
 import pytest
 from conformance.mutating import around, breaks
 
-from qtasks.memory import AsyncMemoryGlobalConfig
+from qtasks.memory import AsyncMemoryGlobalConfig, _permits
 from qtasks.memory._location import Location
 from qtasks.memory._notes import Notes
-from qtasks.memory import _permits
 from qtasks.memory._permits import Permits
 from qtasks.models import Answer, Ask, WorkerInfo
 

@@ -11,7 +11,9 @@ def main() -> None:
     if find_spec("click") is None:
         sys.exit(_without_click())
     from qtasks.cli.commands import qtasks  # needs click, which a plain install does not have
+    from qtasks.cli.output import forgive_encoding
 
+    forgive_encoding()
     qtasks.main(prog_name="qtasks")
 
 

@@ -9,7 +9,7 @@ from typing import Final
 
 from qtasks import discovery
 from qtasks.app import QueueTasks
-from qtasks.cli.load import load_app
+from qtasks.cli.looking import app_of, looking_app
 from qtasks.doctor import Check, Doctor, Level
 from qtasks.errors import BackendConflict, BackendError, QTasksError
 from qtasks.status import WAITING, TaskStatus
@@ -20,7 +20,7 @@ PATIENCE: Final = 10.0
 _START_WORKER: Final = "start one: qtasks -A module:app run"
 
 
-async def examine(target: str | None, url: str | None) -> AsyncIterator[Check]:
+async def examine(target: str | None, url: str | None, name: str | None = None) -> AsyncIterator[Check]:
     """Look at everything; what cannot be looked at because of an earlier problem is left out.
 
     Raises:
@@ -29,7 +29,7 @@ async def examine(target: str | None, url: str | None) -> AsyncIterator[Check]:
     for check in (*installation(), *backends()):
         yield check
     try:
-        app = _app(target, url)
+        app = _app(target, url, name)
         broker = app.broker
     except BackendError as exc:
         yield Check(Level.PROBLEM, str(exc))
@@ -111,13 +111,13 @@ async def alive(app: QueueTasks) -> AsyncIterator[Check]:
     else:
         yield Check(Level.WARNING, "no worker is alive", _START_WORKER)
     if dead := counts[TaskStatus.DEAD]:
-        yield Check(Level.WARNING, f"{dead} tasks were given up", "see why in their records; app.requeue(id)")
+        yield Check(
+            Level.WARNING,
+            f"{dead} tasks were given up",
+            "see why: qtasks dead list; run them again: qtasks dead requeue --all",
+        )
 
 
-def _app(target: str | None, url: str | None) -> QueueTasks:
-    if target is None:
-        return QueueTasks(broker_url=url)
-    app = load_app(target)
-    if url is not None:
-        app.use_url(url)
-    return app
+def _app(target: str | None, url: str | None, name: str | None) -> QueueTasks:
+    """Return the app that is meant; with nothing said, the one that an app without a URL would be."""
+    return looking_app(url, name) if target is None else app_of(target, url, name)

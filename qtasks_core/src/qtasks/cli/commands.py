@@ -7,6 +7,12 @@ from typing import Any, Final
 import click
 
 from qtasks import discovery
+from qtasks.cli.dead import dead
+from qtasks.cli.live import counts, ping, worker
+from qtasks.cli.looking import app_option, json_option, name_option, url_option
+from qtasks.cli.queues import queue
+from qtasks.cli.stats import stats
+from qtasks.cli.tasks import task
 from qtasks.errors import (
     BackendConflict,
     BackendNotFound,
@@ -68,11 +74,6 @@ def _installed(name: str) -> click.Command:
     return click.Command(name, callback=fail, short_help="(broken)")
 
 
-app_option: Final = click.option(
-    "-A", "--app", "target", metavar="MODULE:APP", help="The app: module:attribute, or just the module."
-)
-
-
 @click.group(cls=Commands)
 @app_option
 @click.version_option(package_name="qtasks", message="%(prog)s %(version)s")
@@ -82,12 +83,16 @@ def qtasks(ctx: click.Context, target: str | None) -> None:
     ctx.obj = target
 
 
+for _command in (queue, task, dead, worker, ping, counts, stats):
+    qtasks.add_command(_command)
+
+
 @qtasks.command()
 @app_option
 @click.option("--processes", type=click.IntRange(1), help="Keep so many worker processes running.")
 @click.option("--concurrency", type=click.IntRange(1), help="Tasks at a time, in each process.")
-@click.option("--queues", metavar="A,B", help="Queues to take from.")
-@click.option("--url", help="Where the tasks are, in place of the app's own URL.")
+@click.option("--queues", metavar="A,B", help="Queues to take from; with weights: high=3,low=1.")
+@url_option
 @click.option("--grace", type=click.FloatRange(0), help="Seconds that a stopping worker waits for tasks.")
 @click.option("--lease", type=click.FloatRange(0.2), help="Seconds of silence after which a worker is dead.")
 @click.option("--log-level", type=click.Choice(list(_LEVELS), case_sensitive=False), help="Least level.")
@@ -106,11 +111,14 @@ def run(inherited: str | None, /, target: str | None, log_level: str | None, **o
 
 @qtasks.command()
 @app_option
-@click.option("--url", help="Where the tasks are, in place of the app's own URL.")
-@click.option("--json", "as_json", is_flag=True, help="Print one JSON object.")
+@url_option
+@name_option
+@json_option
 @click.pass_obj
-def doctor(inherited: str | None, /, target: str | None, url: str | None, *, as_json: bool) -> None:
+def doctor(
+    inherited: str | None, /, target: str | None, url: str | None, name: str | None, *, as_json: bool
+) -> None:
     """Check the installation, the backend and the workers; exit with 1 if there is a problem."""
     from qtasks.cli.report import report  # `--help` needs no backend
 
-    click.get_current_context().exit(report(target or inherited, url, as_json=as_json))
+    click.get_current_context().exit(report(target or inherited, url, name, as_json=as_json))

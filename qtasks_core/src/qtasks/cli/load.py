@@ -57,9 +57,17 @@ def _import(name: str) -> ModuleType:
     except ModuleNotFoundError:
         raise UsageError(
             f"there is no module {name!r} in {Path.cwd()} or on the path of imports (PYTHONPATH, "
-            f"installed packages); run the command in the folder that holds it"
+            f"installed packages); {_where_else(name)}"
         ) from None
     return sys.modules[name]
+
+
+def _where_else(name: str) -> str:
+    """Return what to do: a project with its modules in `src` is run with that folder on the path."""
+    top = name.partition(".")[0]
+    if (Path("src") / top).is_dir() or (Path("src") / f"{top}.py").is_file():
+        return "it is in src: set PYTHONPATH=src, or install the project (pip install -e .)"
+    return "run the command in the folder that holds it"
 
 
 def _find(module: ModuleType, attribute: str) -> Any:

@@ -1,4 +1,4 @@
-"""The log of a worker that the command starts, where the app has not set one up."""
+"""The log of what the command runs, where the app has not set one up."""
 
 from __future__ import annotations
 
@@ -8,11 +8,16 @@ from qtasks.config import QueueConfig
 from qtasks.errors import ConfigError
 
 
-def set_up_logging(config: QueueConfig, level: int | None = None) -> None:
-    """Log to standard error, by the settings `logs_default_level_server` and `logs_format`.
+def set_up_logging(config: QueueConfig, usual: int, level: int | None = None) -> None:
+    """Log to standard error in the format `config.logs_format`.
 
     An app that has given the root logger a handler keeps its own log; then only an explicit `level` is
     applied, to the loggers of QTasks.
+
+    Args:
+        config: The settings of the app.
+        usual: The least level without an explicit one: that of a server or that of a client.
+        level: What the user has asked for.
 
     Raises:
         ConfigError: `logs_format` is no format of `logging`.
@@ -29,4 +34,4 @@ def set_up_logging(config: QueueConfig, level: int | None = None) -> None:
     handler = logging.StreamHandler()
     handler.setFormatter(formatter)
     root.addHandler(handler)
-    root.setLevel(config.logs_default_level_server if level is None else level)
+    root.setLevel(usual if level is None else level)

@@ -3,30 +3,30 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from dataclasses import asdict
 from typing import Final
 
 import click
 
 from qtasks.cli.checks import examine
+from qtasks.cli.output import print_json
 from qtasks.doctor import Check, Level
 
 _COLOURS: Final = {Level.OK: "green", Level.WARNING: "yellow", Level.PROBLEM: "red"}
 
 
-def report(target: str | None, url: str | None, *, as_json: bool) -> int:
+def report(target: str | None, url: str | None, name: str | None = None, *, as_json: bool) -> int:
     """Examine, print, and return the exit code: 1 if there is a problem."""
-    checks = asyncio.run(_collect(target, url, show=not as_json))
+    checks = asyncio.run(_collect(target, url, name, show=not as_json))
     good = all(check.level is not Level.PROBLEM for check in checks)
     if as_json:
-        click.echo(json.dumps({"ok": good, "checks": [asdict(check) for check in checks]}, indent=2))
+        print_json({"ok": good, "checks": [asdict(check) for check in checks]})
     return 0 if good else 1
 
 
-async def _collect(target: str | None, url: str | None, *, show: bool) -> list[Check]:
+async def _collect(target: str | None, url: str | None, name: str | None, *, show: bool) -> list[Check]:
     checks = []
-    async for check in examine(target, url):
+    async for check in examine(target, url, name):
         checks.append(check)
         if show:
             _print(check)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 from qtasks.app import QueueTasks
 from qtasks.cli.load import load_app
 from qtasks.cli.logs import set_up_logging
-from qtasks.errors import UsageError
-from qtasks.worker.pool import Pool, hold_lifeline
+from qtasks.errors import UsageError, WorkerExhausted
+from qtasks.worker.pool import EXHAUSTED, Pool, hold_lifeline
 from qtasks.worker.signals import last_thing
 
 
@@ -58,7 +58,7 @@ def run_worker(options: RunOptions) -> int:
     lifeline = hold_lifeline()
     app = load_app(options.target)
     options.apply(app)
-    set_up_logging(app.config, options.log_level)
+    set_up_logging(app.config, app.config.logs_default_level_server, options.log_level)
     broker = app.broker
     if not app.tasks and lifeline is None:
         app.log.warning("%s has no tasks: is the module that defines them imported?", options.target)
@@ -72,13 +72,17 @@ def run_worker(options: RunOptions) -> int:
         lifeline.grace = app.config.grace
         if lifeline.is_replacement:
             app.config.delete_finished_tasks = False  # that was for the start, not for each crash
-    asyncio.run(_work(app))
-    return 0
+    return asyncio.run(_work(app))
 
 
-async def _work(app: QueueTasks) -> None:
-    with last_thing():
-        await app.run()
+async def _work(app: QueueTasks) -> int:
+    with last_thing() as leaving:
+        try:
+            await app.run()
+        except WorkerExhausted as exc:
+            app.log.error("%s (exit code %d)", exc, EXHAUSTED)  # noqa: TRY400 - the line says all
+            leaving.code = EXHAUSTED
+    return leaving.code
 
 
 def _names(text: str | None) -> tuple[str, ...] | None:

@@ -115,7 +115,8 @@ class Item:
         """Count a delivery that came back without an outcome."""
         self._note(returned.reason.value, now)
         later = returned.delay > 0
-        self.status, self.due = (TaskStatus.DELAYED, now + returned.delay) if later else (TaskStatus.NEW, None)
+        self.status = TaskStatus.DELAYED if later else TaskStatus.NEW
+        self.due = now + returned.delay if later else None
         self.turns += returned.reason is GiveBackReason.UNKNOWN
         self.losses += returned.reason is GiveBackReason.FAULT
 

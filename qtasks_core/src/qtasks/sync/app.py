@@ -34,6 +34,7 @@ from qtasks.task import BoundCall
 if TYPE_CHECKING:
     from types import TracebackType
 
+    from qtasks.plugins.manager import PluginInfo
     from qtasks.protocols import Broker, Starter, Storage
     from qtasks.registry import Registry
     from qtasks.worker.engine import AsyncWorker
@@ -122,6 +123,11 @@ class QueueTasks:
     def include_router(self, router: SyncRouter | AsyncRouter) -> None:
         """Take the tasks of a router."""
         self.engine.include_router(router if isinstance(router, AsyncRouter) else router.engine)
+
+    @property
+    def plugins(self) -> list[PluginInfo]:
+        """The plugins of the app, in the order in which they were added."""
+        return self.engine.plugins
 
     def add_plugin(
         self, plugin: Any, trigger_names: Sequence[str] | None = None, component: str | None = None

@@ -70,9 +70,9 @@ class SyncDeadLetters:
         """Run all of them again, or all of a queue or a name; return how many there were."""
         return call(self._home, self._twin.requeue_all, queue=queue, task=task)
 
-    def purge(self, *, queue: str | None = None, task: str | None = None) -> int:
-        """Remove them for good, or those of a queue or a name; return how many there were."""
-        return call(self._home, self._twin.purge, queue=queue, task=task)
+    def purge(self, *uuids: str | UUID, queue: str | None = None, task: str | None = None) -> int:
+        """Remove these for good, or all, or all of a queue or a name; return how many there were."""
+        return call(self._home, self._twin.purge, *uuids, queue=queue, task=task)
 
 
 class SyncChain:

@@ -243,7 +243,7 @@ class ChildProcess:
                     break
         job.held_by(None)  # from here on its pid may be given to another one
         text = _how(job, _last_code(process))
-        self._log.log(logging.DEBUG if job.killed else logging.WARNING, "%s", text)
+        self._log.debug("%s", text)  # the end of the task is told by the worker
         return job.failed(text)
 
     def _ready(self, job: ProcessJob) -> tuple[subprocess.Popen[bytes], Wire[Answer]]:

@@ -30,7 +30,19 @@ def tell_end(log: Logger, delivery: Delivery, end: Outcome | GiveBack | None) ->
         log.log(level, "task %s (%s) ended: %s%s", delivery.task, delivery.id, end.status.value, _why(end))
 
 
+def tell_loss(log: Logger, delivery: Delivery) -> None:
+    """Say that a delivery comes again after a worker was lost with it."""
+    log.warning(
+        "task %s (%s) was lost with its worker, %d times in a row; it runs again",
+        delivery.task,
+        delivery.id,
+        delivery.losses,
+    )
+
+
 def _tell_give_back(log: Logger, delivery: Delivery, end: GiveBack) -> None:
+    if end.reason is GiveBackReason.FAULT:
+        return  # what failed has been told
     level = WARNING if end.reason is GiveBackReason.UNKNOWN else DEBUG
     log.log(
         level,

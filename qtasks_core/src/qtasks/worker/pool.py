@@ -36,6 +36,9 @@ SETTLING: Final = 6.0
 ONE_SIGNAL: Final = 0.5
 """Seconds within which repeated signals are one: a wrapper and the terminal often send the same."""
 
+EXHAUSTED: Final = 3
+"""Code of a child whose bodies cannot be ended: nothing is wrong with the next one, which starts at once."""
+
 _CLEAN: Final = frozenset({0, -signal.SIGTERM})
 """Codes of a child that ended as asked; SIGTERM itself ends one that has not begun to work."""
 
@@ -147,7 +150,8 @@ class Pool:
             if process.returncode not in _CLEAN:
                 self._code = 1
             return
-        pause = self._pause(child, now - child.started_at)
+        is_spent = process.returncode == EXHAUSTED
+        pause = 0.0 if is_spent else self._pause(child, now - child.started_at)
         child.start_at = now + pause
         self._log.warning(
             "worker process %d has ended (%s); the next one starts in %.1f s",

@@ -28,7 +28,7 @@ from qtasks.worker.abandoned import Abandoned
 from qtasks.worker.body import Bodies, StoppedIterationError
 from qtasks.worker.chaining import send_next
 from qtasks.worker.children import Children
-from qtasks.worker.ending import tell_end
+from qtasks.worker.ending import tell_end, tell_loss
 from qtasks.worker.held import Held
 from qtasks.worker.interrupting import Interrupter
 from qtasks.worker.limiting import Limiter
@@ -135,6 +135,8 @@ class Runner:
             return end
         if task is None:
             return await self._unknown(delivery, now)
+        if delivery.losses:
+            tell_loss(runtime.log, delivery)
         try:
             envelope = decode_envelope(delivery.body)
         except DecodeError as exc:
@@ -188,13 +190,26 @@ class Runner:
             run.disarm()
             if run.cause is Cause.LOST or run.cause is Cause.STOPPED:
                 raise
-            if run.cause is not None:
-                return await self._interrupted(run, task, envelope)
-            if isinstance(exc, TaskCancelError):
-                return outcomes.cancelled(self._runtime, task, run.delivery, run.started_at, exc.reason)
-            error = exc.error if isinstance(exc, StoppedIterationError) else exc
-            return await self._failed(run, task, envelope, error)
-        return outcome
+            error = exc
+        else:
+            return outcome
+        try:
+            # Not in the handler: what a plugin raises here would bring what the body has raised into the log.
+            return await self._raised(run, task, envelope, error)
+        finally:
+            del error  # it holds this frame
+
+    async def _raised(
+        self, run: Run, task: TaskDefinition, envelope: Envelope, error: BaseException
+    ) -> Outcome:
+        """Return the outcome of a run that ended with an exception."""
+        if run.cause is not None:
+            return await self._interrupted(run, task, envelope)
+        if isinstance(error, TaskCancelError):
+            return outcomes.cancelled(self._runtime, task, run.delivery, run.started_at, error.reason)
+        if isinstance(error, StoppedIterationError):
+            error = error.error
+        return await self._failed(run, task, envelope, error)
 
     async def _interrupted(self, run: Run, task: TaskDefinition, envelope: Envelope) -> Outcome:
         """Return the outcome of a body that was interrupted, whatever it returned or raised then."""

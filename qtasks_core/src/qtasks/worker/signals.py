@@ -111,17 +111,23 @@ def _of_the_program(handler: Any) -> Callable[[int, FrameType | None], object] |
     return handler if callable(handler) and not is_pythons else None
 
 
+class Exit:
+    """The code that a process ends with."""
+
+    code = 0
+
+
 @contextmanager
-def last_thing() -> Iterator[None]:
+def last_thing() -> Iterator[Exit]:
     """For a process that only works: what comes after this context must not keep it.
 
-    Threads that tasks have left behind, also those of `asyncio.to_thread`, are waited for `EXIT_TIME`
-    seconds at most, and late repeats of the signals do not spoil the exit.
+    Threads and coroutines that tasks have left behind, also the threads of `asyncio.to_thread`, are waited
+    for `EXIT_TIME` seconds at most, and late repeats of the signals do not spoil the exit.
     """
-    code = 1
+    leaving, code = Exit(), 1
     try:
-        yield
-        code = 0
+        yield leaving
+        code = leaving.code
     finally:
         for number in STOPPING:
             signal.signal(number, signal.SIG_IGN)
