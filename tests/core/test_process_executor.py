@@ -17,6 +17,7 @@ from typing import Any
 
 import pytest
 from core import process_bodies as bodies
+from core import process_router
 from core import process_tasks as tasks
 
 from qtasks.asyncio import QueueTasks
@@ -515,10 +516,10 @@ async def test_the_app_of_a_router(bench: Bench) -> None:
     home = module_holding(tasks.app)
     assert home is not None
     how: dict[str, Any] = {"module": "core.process_router", "is_async": True}
-    failure = await bench.failure(tasks.router.tasks["name_of_app"].function, **how)
+    failure = await bench.failure(process_router.router.tasks["name_of_app"].function, **how)
 
     assert "does not know its app" in failure.message
-    assert await bench.value(tasks.router.tasks["name_of_app"].function, **how, home=home) == "tests"
+    assert await bench.value(process_router.router.tasks["name_of_app"].function, **how, home=home) == "tests"
 
 
 # Workers as scripts

@@ -233,7 +233,7 @@ async def test_decode_makes_what_is_stored(app: QueueTasks, working: Working) ->
         ("tags", [7]),
     ],
 )
-def test_a_wrong_value_is_refused(option: str, value: object) -> None:
+def test_a_wrong_value_is_refused(option: str, value: Any) -> None:
     """Where the task is registered, with the name of the option."""
     with pytest.raises(ConfigError, match=option):
         QueueTasks("x", "memory://").task(**{option: value})(where)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import Counter, defaultdict
+from typing import Any
 
 import pytest
 from core.conftest import Working
@@ -171,7 +172,7 @@ def test_what_is_no_rate_is_refused(wrong: object) -> None:
 @pytest.mark.parametrize(
     "wrong", [{"concurrency": 0}, {"concurrency": 1.5}, {"limit_by": "a"}, {"concurrency": 1, "limit_by": 7}]
 )
-def test_what_is_no_limit_is_refused(wrong: dict[str, object]) -> None:
+def test_what_is_no_limit_is_refused(wrong: dict[str, Any]) -> None:
     """A key without a limit too: it would be accepted and ignored."""
     with pytest.raises(ConfigError, match=r"concurrency|limit_by"):
         QueueTasks("x", "memory://").task(**wrong)(print)

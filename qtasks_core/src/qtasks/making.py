@@ -97,7 +97,9 @@ class TaskMaker:
     ) -> EchoDecorator: ...
 
     @overload
-    def __call__(self, name: str | None = None, /, **options: Any) -> TaskDecorator: ...
+    def __call__(
+        self, name: str | None = None, /, *, echo: Literal[False] = ..., **options: Any
+    ) -> TaskDecorator: ...
 
     def __call__(self, function: Any = None, /, **options: Any) -> Any:
         """Register a function as a task, bare or with options.

@@ -91,7 +91,9 @@ class SyncTaskMaker:
     ) -> SyncEchoDecorator: ...
 
     @overload
-    def __call__(self, name: str | None = None, /, **options: Any) -> SyncTaskDecorator: ...
+    def __call__(
+        self, name: str | None = None, /, *, echo: Literal[False] = ..., **options: Any
+    ) -> SyncTaskDecorator: ...
 
     def __call__(self, function: Any = None, /, **options: Any) -> Any:
         """Register a function as a task, bare or with options."""
