@@ -17,8 +17,10 @@ from qtasks.status import TaskStatus
 if TYPE_CHECKING:
     from qtasks.producing import Producing
 
-PAGE: Final = 500
-"""Tasks that one step of a long operation takes."""
+STEP: Final = 500
+"""Tasks that one step of a long operation changes: others must not have to wait for it."""
+PAGE: Final = 5000
+"""Tasks that are looked up at once: a page costs as much as a look at all that there are."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -99,9 +101,9 @@ class Queues:
             queue.ready + queue.delayed for queue in await self._app.broker.queues() if queue.name == name
         )
         purged = 0
-        while ended := await runtime.dispatch.purge(name, f"purged from {name}", remove_at, PAGE):
+        while ended := await runtime.dispatch.purge(name, f"purged from {name}", remove_at, STEP):
             purged += ended
-            if ended < PAGE or purged >= waiting:
+            if ended < STEP or purged >= waiting:
                 break
         return purged
 
@@ -166,8 +168,8 @@ class DeadLetters:
         while True:
             query = Query(frozenset({TaskStatus.DEAD}), queue, task, after, PAGE)
             records = await self._app.storage.find(query)
-            if records:
-                yield [record.id for record in records]
+            for start in range(0, len(records), STEP):
+                yield [record.id for record in records[start : start + STEP]]
             if len(records) < PAGE:
                 return
             after = (records[-1].created_at, records[-1].id)
