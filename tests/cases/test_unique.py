@@ -21,10 +21,11 @@ from qtasks import Unique
 from qtasks.asyncio import QueueTasks, Task
 from qtasks.errors import TaskCancelled, TaskNotFound
 from qtasks.memory import AsyncMemoryBroker
-from qtasks.models import Cancelled
+from qtasks.models import Cancelled, Signal
 from qtasks.options import CallOptions
 from qtasks.producer import Call
 from qtasks.status import TaskStatus
+from qtasks_sqlite._signals import Signals
 
 
 def _keys(path: Path) -> int:
@@ -72,11 +73,11 @@ async def test_a_mark_is_free_when_its_task_was_given_up(processes: ProcessPlace
     await processes.worker(QTASKS_MAX_DELIVERIES=2)
     record = await processes.reaches(first, TaskStatus.DEAD)
     second = await _send(processes, "count", "two", unique="only")
+    assert await second.result(10) == "two"  # the mark is of one task: another has its own
     third = await _send(processes, "poison", "three", unique="only")
 
     assert "lost 2 times" in (record.reason or "")
     assert ended_by(record) == ["lost", "lost"]
-    assert await second.result(10) == "two"  # the mark is of one task: another has its own
     assert third.id != first.id
 
 
@@ -264,6 +265,42 @@ async def test_each_of_many_wishes_is_heard_at_once(place: Place) -> None:
         asked = time.monotonic()
         assert {task.status.value for task in await ends(tasks)} == {"cancel"}
         assert time.monotonic() - asked < 1.5
+
+
+async def test_a_wish_is_heard_that_comes_while_the_worker_looks(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The news of it comes after the look has read the file, and before the worker sleeps."""
+    place = Place(f"sqlite:///{tmp_path / 'tasks.db'}")
+    sender, worker = place.app(), place.app()
+    look, has_looked, go_on = Signals._look, asyncio.Event(), asyncio.Event()
+
+    async def slow_look(signals: Signals) -> list[Signal]:
+        found = await look(signals)
+        if not found:
+            has_looked.set()
+            await go_on.wait()
+        return found
+
+    async def sleep() -> None:
+        await asyncio.sleep(60)
+
+    worker.task(sleep)
+    async with working(worker):
+        tasks = [await sender.add_task("sleep") for _ in range(2)]
+        for task in tasks:
+            await task.wait(5, until={TaskStatus.PROCESS})
+        monkeypatch.setattr(Signals, "_look", slow_look)
+        await tasks[0].cancel("first")
+        await tasks[0].wait(5)
+        await has_looked.wait()
+        await tasks[1].cancel("second")
+        await asyncio.sleep(0.1)  # the system gives notice of it
+        asked = time.monotonic()
+        go_on.set()
+        await tasks[1].wait(5)
+        assert time.monotonic() - asked < 1.5
+    await place.close()
 
 
 async def test_a_wish_outlives_the_worker_that_could_not_hear_it(processes: ProcessPlace) -> None:

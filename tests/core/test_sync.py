@@ -7,17 +7,27 @@ import inspect
 import multiprocessing
 import os
 import threading
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 import qtasks.asyncio
+import qtasks.sync
 from qtasks import QueueTasks, SyncRouter
-from qtasks.errors import ResultTimeout, UsageError
-from qtasks.sync import SyncTask
+from qtasks.chain import Chain, StartedChain
+from qtasks.context import AsyncContext
+from qtasks.errors import ResultTimeout, TaskArgumentError, UsageError
+from qtasks.manage import DeadLetters, Queues
+from qtasks.sync import SyncContext, SyncResult, SyncTask, SyncTaskCaller
 from qtasks.sync import Task as SyncHandle
+from qtasks.sync.manage import SyncChain, SyncDeadLetters, SyncQueues, SyncStartedChain
+from qtasks.task import AsyncTaskCaller
+
+INSIDE = {"home", "listen", "place", "read", "run", "send_one", "signature_of", "url", "use_url", "wait_for"}
+"""What the blocking app has at `app.engine` alone: its life in a loop, and what handles ask of it."""
 
 
 @pytest.fixture
@@ -132,21 +142,65 @@ def test_router_tasks_work_in_a_blocking_app(app: QueueTasks) -> None:
     assert hello.add_task().status == "new"
 
 
-@pytest.mark.parametrize(
-    ("blocking", "asynchronous"),
-    [
-        (QueueTasks, qtasks.asyncio.QueueTasks),
-        (SyncTask, qtasks.asyncio.AsyncTask),
-        (SyncHandle, qtasks.asyncio.Task),
-    ],
-)
-def test_both_faces_have_the_same_signatures(blocking: type, asynchronous: type) -> None:
-    """Each public method of the blocking face takes what its asynchronous twin takes."""
-    names = {n for n, f in vars(blocking).items() if inspect.isfunction(f) and not n.startswith("_")}
-    assert len(names) > 2
+FACES: list[tuple[type, type, set[str]]] = [
+    (QueueTasks, qtasks.asyncio.QueueTasks, INSIDE),
+    (SyncTask, qtasks.asyncio.AsyncTask, set()),
+    (SyncTaskCaller, AsyncTaskCaller, set()),
+    (SyncHandle, qtasks.asyncio.Task, set()),
+    (SyncQueues, Queues, set()),
+    (SyncDeadLetters, DeadLetters, set()),
+    (SyncChain, Chain, set()),
+    (SyncStartedChain, StartedChain, set()),
+    (SyncResult, qtasks.asyncio.AsyncResult, set()),
+    (SyncContext, AsyncContext, set()),
+    (SyncRouter, qtasks.asyncio.AsyncRouter, {"app", "bind"}),
+]
+"""Both faces of each class, and what only the asynchronous one has."""
+
+
+def _public(kind: type) -> set[str]:
+    """Return the names of its methods and properties, with those that it inherits."""
+    members = {name: member for base in reversed(kind.__mro__[:-1]) for name, member in vars(base).items()}
+    return {
+        name
+        for name, member in members.items()
+        if not name.startswith("_") and (inspect.isfunction(member) or isinstance(member, property))
+    }
+
+
+@pytest.mark.parametrize(("blocking", "asynchronous", "alone"), FACES)
+def test_both_faces_have_the_same_signatures(blocking: type, asynchronous: type, alone: set[str]) -> None:
+    """What one face can do the other can too; methods take what their twins take, with the same defaults."""
+    names = _public(blocking) & _public(asynchronous)
+    assert _public(asynchronous) - _public(blocking) == alone
+    assert names
     for name in names:
-        mine, twin = (inspect.signature(getattr(kind, name)) for kind in (blocking, asynchronous))
-        generic = {"args", "kwargs"} == set(mine.parameters) - {"self", "task_name"}
-        if not generic:
-            assert list(mine.parameters) == list(twin.parameters), name
-        assert getattr(blocking, name).__doc__
+        mine, twin = getattr(blocking, name), getattr(asynchronous, name)
+        assert mine.__doc__, name
+        assert isinstance(mine, property) == isinstance(twin, property), name
+        if not isinstance(mine, property) and (blocking, name) != (QueueTasks, "add_task"):
+            assert _taken(mine) == _taken(twin), name
+
+
+def _taken(function: Callable[..., Any]) -> list[tuple[str, object, object]]:
+    return [(p.name, p.kind, p.default) for p in inspect.signature(function).parameters.values()]
+
+
+def test_add_task_of_an_app_takes_the_same_keywords(app: QueueTasks) -> None:
+    """The blocking one hands them on: an unknown one is an argument of the task in both."""
+
+    @app.task
+    def add(a: int, b: int = 0) -> int:
+        return a + b
+
+    assert app.add_task("add", 1, b=2, priority=3).priority == 3
+    with pytest.raises(ResultTimeout):
+        app.add_task("add", 1, timeout=0.01)
+    with pytest.raises(TaskArgumentError, match="'queue'"):
+        app.add_task("add", 1, queue="slow")
+
+
+def test_both_faces_export_the_same() -> None:
+    """Each class of `qtasks.asyncio` has its blocking twin in `qtasks.sync`, under a name that says so."""
+    names = {name.replace("Async", "Sync") for name in qtasks.asyncio.__all__}
+    assert names - {*qtasks.sync.__all__} == set()

@@ -16,6 +16,8 @@ Subscriber = Callable[["QueueConfig", str, Any], None]
 
 LONGEST_DELAY: Final = 10 * 365 * 86_400.0
 """Seconds that a task may be delayed by."""
+LONGEST_WHOLE: Final = 2**1000
+"""A whole number below it can be a float."""
 LONGEST_NAME: Final = 200
 """Characters of the name of an app or a queue."""
 MOST_URGENT: Final = 9
@@ -69,7 +71,9 @@ def _is_int(low: int, high: int | None = None) -> Callable[[Any], bool]:
 
 def is_number(value: object) -> bool:
     """Whether it is a finite number; true and false are none."""
-    return isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
+    if not isinstance(value, (int, float)) or isinstance(value, bool):
+        return False
+    return abs(value) < LONGEST_WHOLE if isinstance(value, int) else math.isfinite(value)
 
 
 def _is_seconds(*, low: float = 0.0, optional: bool = False) -> Callable[[Any], bool]:

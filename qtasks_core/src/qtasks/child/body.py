@@ -146,7 +146,10 @@ def _end_by(error: BaseException, task: TaskDefinition | None, *, is_damaged: bo
 
 def _is_of_memory(error: BaseException) -> bool:
     if isinstance(error, BaseExceptionGroup):
-        return error.subgroup(MemoryError) is not None
+        try:
+            return error.subgroup(MemoryError) is not None
+        except BaseException:  # noqa: BLE001 - too deep to walk through, or methods of a user's group
+            return True
     return isinstance(error, MemoryError)
 
 
