@@ -131,3 +131,32 @@ DELETE: Final = """
 DELETE FROM task
 WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role <> 1 AND remove_at > :now
 """
+
+# Everything final, a part of it; and whether it was still there for readers.
+DELETE_FINISHED: Final = """
+DELETE FROM task WHERE seq IN (
+    SELECT seq FROM task WHERE app = :app AND remove_at IS NOT NULL AND seq <= :last LIMIT :limit)
+RETURNING remove_at > :now
+"""
+
+_FLUSH: Final = """
+DELETE FROM task WHERE seq IN (SELECT seq FROM ({parts}) LIMIT :limit) RETURNING 1
+"""
+
+
+def _flush(role: str, *others: str) -> str:
+    """Remove a part of what has such a role: every row is in one of these indexes."""
+    places = (
+        *others,
+        *(f"{column} IS NOT NULL AND {role}" for column in ("turn", "due", "holder", "remove_at")),
+    )
+    parts = (f"SELECT seq FROM task WHERE app = :app AND {place} AND seq <= :last" for place in places)
+    return _FLUSH.format(parts=" UNION ALL ".join(parts))
+
+
+# All that a broker queues, and all that a storage keeps.
+FLUSH_QUEUE: Final = _flush("role > 0")
+FLUSH_RECORDS: Final = _flush("role = 2", "role = 0")
+
+# The task that came last.
+LAST: Final = "SELECT coalesce(max(seq), 0) FROM task"

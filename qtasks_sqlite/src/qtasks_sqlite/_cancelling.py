@@ -50,7 +50,7 @@ def purge(
     limit: int,
 ) -> list[str]:
     """End up to so many waiting tasks of a queue, and return their ids."""
-    values = _values(app, now, reason, remove_at) | {"queue": queue, "limit": limit}
+    values = _values(app, now, reason, remove_at) | {"queue": queue, "limit": max(limit, 0)}
     return [task_id for (task_id,) in connection.execute(sql.PURGE, values)]
 
 

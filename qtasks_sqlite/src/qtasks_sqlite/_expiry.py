@@ -28,19 +28,26 @@ _PAUSE: Final = 0.01
 """Seconds after a full batch: others want to write as well."""
 
 
-async def expire(database: Database, setup: Setup, level: Level) -> int:
-    """Remove a batch of the records whose time is over, and return how many it were.
+async def expire(database: Database, setup: Setup, level: Level) -> bool:
+    """Remove a batch of the records whose time is over; True where there may be more of them.
 
     Wishes that tasks be cancelled that have ended, and items of those that ended some time ago, go as well.
     """
 
-    def run(connection: sqlite3.Connection) -> int:
+    def run(connection: sqlite3.Connection) -> tuple[int, bool]:
         now = setup.clock.now()
         connection.execute(admin.OVERTAKEN, (setup.name,))
-        clear(connection, setup.name, now)
-        return connection.execute(sql.EXPIRE, (setup.name, now, EXPIRY_BATCH)).rowcount
+        has_more = clear(connection, setup.name, now)
+        removed = connection.execute(sql.EXPIRE, (setup.name, now, EXPIRY_BATCH)).rowcount
+        return removed, has_more or removed == EXPIRY_BATCH
 
-    return await database.write(Step(run, level, News.FINAL))
+    _, has_more = await database.write(Step(run, level, _news_of))
+    return has_more
+
+
+def _news_of(result: tuple[int, bool]) -> News:
+    removed, _ = result
+    return News.FINAL if removed else News.NONE
 
 
 class Sweeper:
@@ -70,7 +77,7 @@ class Sweeper:
         database, setup, level = self._link.database, self._link.setup, self._link.light_level
         while not database.closed.is_set():
             try:
-                removed = await expire(database, setup, level)
+                has_more = await expire(database, setup, level)
             except BackendError:
-                removed = 0  # what is wrong, those say who write outcomes
-            await asyncio.sleep(_PAUSE if removed == EXPIRY_BATCH else EXPIRY_INTERVAL)
+                has_more = False  # what is wrong, those say who write outcomes
+            await asyncio.sleep(_PAUSE if has_more else EXPIRY_INTERVAL)

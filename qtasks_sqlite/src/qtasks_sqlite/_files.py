@@ -61,12 +61,13 @@ class Files:
 
     def _warn(self, size: int) -> None:
         self._told = 2 * size
-        readers = _locks.in_words(_locks.readers(self._path)) or "some process"
+        readers = _locks.in_words(_locks.readers(self._path))
         _log.warning(
-            "%s has grown to %d MB, since %s keeps a transaction open; end that, or the disk fills up",
+            "%s has grown to %d MB, by a large transaction or by one that somebody keeps open%s:"
+            " it shrinks by itself after the former; end the latter, or the disk fills up",
             self._wal,
             size // 1024**2,
-            readers,
+            f" (open now: {readers})" if readers else "",
         )
 
 

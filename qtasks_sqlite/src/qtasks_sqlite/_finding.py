@@ -55,7 +55,7 @@ def values(query: Query, app: str, now: float) -> Named:
         "name": query.task,
         "created": created,
         "id": task_id,
-        "limit": query.limit,
+        "limit": max(query.limit, 0),
     }
 
 

@@ -52,6 +52,7 @@ class Hearing:
         self._version = version
         self._on_final = on_final
         self._idle: dict[Callable[[], None], News] = {}
+        self._turns = dict.fromkeys(News, 0)
         self._ear: Ear | None = None
         self._is_closed = False
 
@@ -102,11 +103,16 @@ class Hearing:
         """Note what this process has committed itself."""
         self.ear.heard_here(news)
 
-    async def rest(self, news: News, called: asyncio.Event, seconds: float) -> None:
+    def mark(self, news: News) -> int:
+        """Return a number that changes with such news, and when listening for them begins anew."""
+        turns = self._turns.get(news)  # one kind, as in every fetch
+        return sum(self._turns[kind] for kind in news) if turns is None else turns
+
+    async def rest(self, news: News, called: asyncio.Event, seconds: float, since: int) -> None:
         """Sleep until such news, until somebody sets the event, or at most so long.
 
-        It comes back at once where nobody has listened for these news: look once more, since what came
-        before was not heard.
+        It comes back at once where something may have come since the mark `since`, which is taken before
+        the look: there were news, or nobody has listened for them. Then look once more.
 
         Raises:
             BackendUnavailable: Nothing is heard any more.
@@ -115,6 +121,8 @@ class Hearing:
             raise _errors.closed(self._bell.database)
         if not self.is_on(news):
             self.listen(news)
+            return
+        if self.mark(news) != since:
             return
         self._idle[called.set] = news
         try:
@@ -133,6 +141,7 @@ class Hearing:
     def _want(self, news: News) -> None:
         if self._is_closed:
             return
+        self._turn(news & ~self.ear.wanted)
         try:
             self.ear.want(news)
         except OSError:  # the bell was removed, or this user has no more watches
@@ -140,6 +149,7 @@ class Hearing:
 
     def _renew(self, wanted: News) -> None:
         """Open bell and ear anew; where that fails news comes by polling, until it succeeds."""
+        self._turn(wanted)
         self.ear.close()
         try:
             self._bell.open()
@@ -148,7 +158,13 @@ class Hearing:
         else:
             self._ear = self._new_ear(wanted)
 
+    def _turn(self, news: News) -> None:
+        """Let nobody rest who has looked before now."""
+        for kind in news:
+            self._turns[kind] += 1
+
     def _hear(self, news: News) -> None:
+        self._turn(news)
         awaited = News.FINAL if news & News.FINAL and self._on_final() else News.NONE
         for wake, wanted in tuple(self._idle.items()):
             awaited |= wanted

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from typing import TYPE_CHECKING
 
 from qtasks.errors import UsageError
+from qtasks_sqlite import _errors
 from qtasks_sqlite._url import Level, Location
 
 if TYPE_CHECKING:
@@ -13,6 +16,42 @@ if TYPE_CHECKING:
     from qtasks.config import QueueConfig
     from qtasks.protocols import Setup
     from qtasks_sqlite.database import Database
+
+
+class Life:
+    """From a start of a component to its stop, which ends whatever waits by it.
+
+    The engine may live on: other components of the process use it.
+    """
+
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._ends: set[Callable[[], None]] = set()
+        self._is_over = False
+
+    @contextmanager
+    def telling(self, end: Callable[[], None]) -> Iterator[None]:
+        """Call `end` if the component is stopped meanwhile."""
+        self._ends.add(end)
+        try:
+            yield
+        finally:
+            self._ends.discard(end)
+
+    def end(self) -> None:
+        """Tell all."""
+        self._is_over = True
+        for end in tuple(self._ends):
+            end()
+
+    def check(self) -> None:
+        """Raise where it is over.
+
+        Raises:
+            BackendUnavailable: The component was stopped.
+        """
+        if self._is_over:
+            raise _errors.closed(self._path)
 
 
 class Link:
@@ -28,6 +67,7 @@ class Link:
         self._what = what
         self._setup: Setup | None = None
         self._database: Database | None = None
+        self._life = Life(location.path)
 
     async def start(self, setup: Setup) -> None:
         """Enter the engine of the running loop; one of a loop that has ended is forgotten."""
@@ -37,6 +77,7 @@ class Link:
         held = self._database
         if held is None or held.closed.is_set() or held.loop is not asyncio.get_running_loop():
             self._database = await Database.enter(self.location.path)
+            self._life = Life(self.location.path)
         self._setup = setup
 
     async def stop(self) -> None:
@@ -44,6 +85,7 @@ class Link:
         held, self._database = self._database, None
         self._setup = None
         if held is not None and held.loop is asyncio.get_running_loop():
+            self._life.end()
             await held.leave()
 
     @property
@@ -56,6 +98,11 @@ class Link:
         if self._database is None:
             raise self._not_started()
         return self._database
+
+    @property
+    def life(self) -> Life:
+        """What ends at the next stop."""
+        return self._life
 
     @property
     def is_started(self) -> bool:

@@ -9,11 +9,12 @@ from typing import Final
 
 _NETWORK: Final = frozenset(
     {
-        "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.ceph-fuse", "fuse.curlftpfs", "fuse.davfs",
-        "fuse.davfs2", "fuse.gcsfuse", "fuse.geesefs", "fuse.glusterfs", "fuse.goofys", "fuse.juicefs",
-        "fuse.mount-s3", "fuse.moosefs", "fuse.mfs", "fuse.rclone", "fuse.s3fs", "fuse.seaweedfs",
-        "fuse.smbnetfs", "fuse.sshfs", "gfs2", "glusterfs", "gpfs", "lustre", "ncp", "ncpfs", "nfs", "nfs3",
-        "nfs4", "ocfs2", "orangefs", "pvfs2", "smb2", "smb3", "smbfs", "weka", "wekafs",
+        "afs", "beegfs", "ceph", "cifs", "coda", "davfs", "fuse.alluxio-fuse", "fuse.blobfuse2",
+        "fuse.ceph-fuse", "fuse.cephfs", "fuse.curlftpfs", "fuse.davfs", "fuse.davfs2", "fuse.gcsfuse",
+        "fuse.geesefs", "fuse.glusterfs", "fuse.goofys", "fuse.juicefs", "fuse.mount-s3", "fuse.moosefs",
+        "fuse.mfs", "fuse.rclone", "fuse.s3fs", "fuse.s3ql", "fuse.seaweedfs", "fuse.smbnetfs", "fuse.sshfs",
+        "gfs2", "glusterfs", "gpfs", "lustre", "ncp", "ncpfs", "nfs", "nfs3", "nfs4", "ocfs2", "orangefs",
+        "panfs", "pvfs2", "quobyte", "smb2", "smb3", "smbfs", "weka", "wekafs",
     }
 )  # fmt: skip
 """Other machines write to these, and neither locks nor shared memory reach them: sqlite.org/wal.html."""

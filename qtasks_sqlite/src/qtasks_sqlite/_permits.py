@@ -8,9 +8,12 @@ from typing import TYPE_CHECKING, Final
 
 from qtasks.models import Answer, Ask
 from qtasks_sqlite._rows import Named, ids_text
+from qtasks_sqlite._work import Step
 
 if TYPE_CHECKING:
     import sqlite3
+
+    from qtasks_sqlite._link import Link
 
 # A task that another worker asks for has left the one before.
 _LEFT: Final = "DELETE FROM permit WHERE app = :app AND task = :task AND worker <> :worker"
@@ -18,7 +21,8 @@ _LEFT: Final = "DELETE FROM permit WHERE app = :app AND task = :task AND worker 
 _TAKEN: Final = """
 SELECT count(*), total(task = :task)
 FROM permit JOIN registry ON registry.app = permit.app AND registry.id = permit.worker
-WHERE permit.app = :app AND key = :key AND clock = :clock AND until > :boot
+WHERE permit.app = :app AND key = :key AND until > :boot
+  AND (clock = :clock OR clock = '' OR :clock = '')
 """
 _PERMIT: Final = """
 INSERT INTO permit (app, key, task, worker) VALUES (:app, :key, :task, :worker)
@@ -47,6 +51,17 @@ TIDY: Final = (
 
 FLUSH: Final = ("DELETE FROM permit WHERE app = ?", "DELETE FROM pace WHERE app = ?")
 """Remove all limits of an app."""
+
+
+async def flush(link: Link) -> None:
+    """Remove all limits of the app."""
+    values = (link.app,)
+
+    def run(connection: sqlite3.Connection) -> None:
+        for statement in FLUSH:
+            connection.execute(statement, values)
+
+    await link.database.write(Step(run, link.level))
 
 
 @dataclass(frozen=True, slots=True)

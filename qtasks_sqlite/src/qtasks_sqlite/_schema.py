@@ -138,6 +138,14 @@ _VERSION_2: Final = (
         DELETE FROM said WHERE task = old.seq;
     END
     """,
+    # A new epoch has no wish of the one before, also where a process of the version before requeues.
+    """
+    CREATE TRIGGER task_requeued AFTER UPDATE OF epoch ON task
+    WHEN new.epoch > old.epoch AND new.cancel IS NOT NULL
+    BEGIN
+        UPDATE task SET cancel = NULL WHERE seq = new.seq;
+    END
+    """,
     # Limits that all workers share. A permit is valid as long as its worker is in the registry; `next` is
     # the moment before which nothing starts.
     """

@@ -26,10 +26,11 @@ class Signals:
         hearing = self._database.hearing
         while not self._is_closed:
             self._news.clear()
+            since = hearing.mark(News.SIGNAL)
             if fresh := await self._look():
                 return fresh
             if not self._is_closed:
-                await hearing.rest(News.SIGNAL, self._news, hearing.ear.safety)
+                await hearing.rest(News.SIGNAL, self._news, hearing.ear.safety, since)
         return []
 
     def note(self, deliveries: Sequence[Delivery]) -> None:

@@ -191,8 +191,10 @@ WHERE {_FENCE} AND turn IS NOT NULL AND worker = :worker
                                      AND json_extract(history, '$[#-1][3]') = 'lost' END
 """
 
-# The youngest delivery of a task.
-YOUNGEST: Final = "SELECT delivery FROM task WHERE id = ? AND app = ?"
+# The youngest delivery of a task, and whether it was ended by somebody else than that delivery.
+YOUNGEST: Final = """
+SELECT delivery, remove_at IS NOT NULL AND settled IS NOT delivery FROM task WHERE id = ? AND app = ?
+"""
 
 # What an idle consumer sleeps until: the next due task, the next end of a lease; and whether its own
 # lease still stands.
@@ -264,21 +266,16 @@ SELECT 'again', count(*) FROM task WHERE app = :app AND status = 'retry' AND tur
 UNION ALL
 SELECT 'process', count(*) FROM task WHERE app = :app AND holder IS NOT NULL
 UNION ALL
-SELECT * FROM (SELECT status, count(*) FROM task
-               WHERE app = :app AND due IS NOT NULL AND role > 0 GROUP BY status)
+SELECT * FROM (SELECT CASE WHEN status = 'delayed' AND due <= :now THEN 'new' ELSE status END AS known,
+                      count(*)
+               FROM task
+               WHERE app = :app AND due IS NOT NULL AND (role > 0 OR status = 'delayed') GROUP BY known)
 UNION ALL
 SELECT * FROM (SELECT status, count(*) FROM task
-               WHERE app = :app AND role = 0 AND status IN ('new', 'delayed', 'process', 'retry')
+               WHERE app = :app AND role = 0 AND status IN ('new', 'process', 'retry')
                GROUP BY status)
 UNION ALL
 SELECT * FROM (SELECT status, count(*) FROM task
                WHERE app = :app AND remove_at > :now
                GROUP BY status)
 """
-
-# The records of final tasks.
-DELETE_FINISHED: Final = "DELETE FROM task WHERE app = ? AND remove_at IS NOT NULL"
-
-# All that a broker queues, and all that a storage keeps.
-FLUSH_QUEUE: Final = "DELETE FROM task WHERE app = ? AND role > 0"
-FLUSH_RECORDS: Final = "DELETE FROM task WHERE app = ? AND role <> 1"

@@ -8,24 +8,27 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from qtasks.models import Items, Report
-from qtasks.protocols import Setup
 from qtasks_sqlite import _statements as tasks
 from qtasks_sqlite._rows import ids_text, record
 from qtasks_sqlite._work import News
 
 if TYPE_CHECKING:
-    from qtasks_sqlite.database import Database
+    from qtasks_sqlite._link import Link
 
 KEPT: Final = 90.0
 """Seconds after the end of a task for which its items are kept."""
 
-_CLEARED_AT_ONCE: Final = 20
-"""Items of so many tasks are removed in one transaction."""
+_TASKS_AT_ONCE: Final = 500
+_ITEMS_AT_ONCE: Final = 5_000
+"""A transaction removes items of so many tasks, and ends with the task that brings them to so many."""
 
-# Only the delivery in hand has something to say.
+# Only a delivery whose outcome would count has something to say: the one in hand, or one whose lease has
+# ended and that nobody has fetched since.
 _IN_HAND: Final = """
 SELECT seq FROM task
-WHERE id = ? AND app = ? AND delivery = ? AND status = 'process' AND remove_at IS NULL AND role <> 1
+WHERE id = ? AND app = ? AND delivery = ? AND remove_at IS NULL AND role <> 1 AND settled IS NOT delivery
+  AND (status = 'process' OR turn IS NOT NULL AND CASE WHEN json_valid(history)
+       THEN json_extract(history, '$[#-1][2]') = delivery AND json_extract(history, '$[#-1][3]') = 'lost' END)
 """
 _SAY: Final = """
 INSERT INTO said (task, progress, note) VALUES (?, ?, ?)
@@ -50,7 +53,8 @@ _OVER: Final = """
 SELECT said.task FROM said INDEXED BY said_items CROSS JOIN task ON task.seq = said.task
 WHERE said.items IS NOT NULL AND app = ? AND remove_at IS NOT NULL AND finished_at <= ? LIMIT ?
 """
-_CLEAR: Final = ("DELETE FROM item WHERE task = ?", "UPDATE said SET items = NULL WHERE task = ?")
+_CLEAR_ITEMS: Final = "DELETE FROM item WHERE task = ?"
+_CLEARED: Final = "UPDATE said SET items = NULL WHERE task = ?"
 
 # Whether there is anything to tell a listener: the end, or items that he has not seen.
 _NEWS: Final = """
@@ -66,7 +70,7 @@ WHERE task = ? AND (delivery, number) >= (?, ?) ORDER BY delivery, number
 
 
 def keep(connection: sqlite3.Connection, app: str, reports: Sequence[Report]) -> bool:
-    """Keep what the reports of deliveries in hand say; True where there are items."""
+    """Keep what the reports say whose deliveries have the last word; True where there are items."""
     has_items = False
     for report in reports:
         found = connection.execute(_IN_HAND, (report.id, app, report.token.delivery)).fetchone()
@@ -96,35 +100,48 @@ def forget(connection: sqlite3.Connection, app: str, ids: Sequence[str], now: fl
         connection.executemany(statement, found)
 
 
-def clear(connection: sqlite3.Connection, app: str, now: float) -> None:
-    """Remove items of tasks that ended long enough ago for every listener to have heard of it."""
-    found = connection.execute(_OVER, (app, now - KEPT, _CLEARED_AT_ONCE)).fetchall()
-    for statement in _CLEAR:
-        connection.executemany(statement, found)
+def clear(connection: sqlite3.Connection, app: str, now: float) -> bool:
+    """Remove items of tasks that ended long enough ago for every listener to have heard of it.
+
+    Returns:
+        Whether there may be more of them.
+    """
+    found = connection.execute(_OVER, (app, now - KEPT, _TASKS_AT_ONCE)).fetchall()
+    removed = 0
+    for task in found:
+        removed += connection.execute(_CLEAR_ITEMS, task).rowcount
+        connection.execute(_CLEARED, task)
+        if removed >= _ITEMS_AT_ONCE:
+            return True
+    return len(found) == _TASKS_AT_ONCE
 
 
 class Listener:
     """Somebody who waits for items."""
 
-    def __init__(self, database: Database, setup: Setup, task_id: str) -> None:
-        self._database = database
-        self._setup = setup
+    def __init__(self, link: Link, task_id: str) -> None:
+        self._database = link.database
+        self._setup = link.setup
+        self._life = link.life
         self._id = task_id
 
     async def next(self, delivery: int, number: int) -> Items:
         """Return what was not seen yet as soon as there is some, or the task has ended."""
-        hearing, news = self._database.hearing, asyncio.Event()
+        hearing, news, kinds = self._database.hearing, asyncio.Event(), News.SAID | News.FINAL
         app, interval = self._setup.name, self._setup.config.result_time_interval
         values = {"id": self._id, "app": app, "delivery": delivery, "number": number}
-        while True:
-            news.clear()
-            state = await self._database.read(_NEWS, values | {"now": self._setup.clock.now()})
-            if not state:
-                return Items(None, delivery, number)
-            ((task, is_news),) = state
-            if is_news:
-                return await self._read(task, delivery, number)
-            await hearing.rest(News.SAID | News.FINAL, news, interval)
+        with self._life.telling(news.set):
+            while True:
+                self._life.check()
+                news.clear()
+                since = hearing.mark(kinds)
+                state = await self._database.read(_NEWS, values | {"now": self._setup.clock.now()})
+                if not state:
+                    return Items(None, delivery, number)
+                ((task, is_news),) = state
+                if is_news:
+                    return await self._read(task, delivery, number)
+                await hearing.rest(kinds, news, interval, since)
 
     async def _read(self, task: int, delivery: int, number: int) -> Items:
         """Read the record first: if it has ended then, the items that are read next are all of them."""

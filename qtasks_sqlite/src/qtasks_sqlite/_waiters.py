@@ -38,6 +38,11 @@ class Waiter:
         self.interval = interval if until <= FINAL else min(interval, _EAGER_INTERVAL)
         self.answer: asyncio.Future[Record | None] = asyncio.get_running_loop().create_future()
 
+    def refuse(self, exc: BackendError) -> None:
+        """Let it wait no more."""
+        if not self.answer.done():
+            self.answer.set_exception(exc)
+
 
 class Waiters:
     """All who wait in one engine: each ring is one read for all of them."""
@@ -126,7 +131,8 @@ class Waiters:
             try:
                 answer = None if row is None else record(row, now)
             except BackendError as exc:  # one that cannot be read does not harm the others
-                _refuse(tasks[task_id], exc)
+                for waiter in tasks[task_id]:
+                    waiter.refuse(exc)
             else:
                 self._answer(tasks[task_id], answer)
 
@@ -146,7 +152,8 @@ class Waiters:
     def _fail(self, exc: BackendError) -> None:
         for tasks in self._waiting.values():
             for waiters in tasks.values():
-                _refuse(waiters, exc)
+                for waiter in waiters:
+                    waiter.refuse(exc)
 
 
 def _has_come(status: str, due: float | None, now: float, waiters: Sequence[Waiter]) -> bool:
@@ -155,12 +162,6 @@ def _has_come(status: str, due: float | None, now: float, waiters: Sequence[Wait
     except BackendError:
         return True  # reading the whole record says what is wrong
     return any(known in waiter.until for waiter in waiters)
-
-
-def _refuse(waiters: Sequence[Waiter], exc: BackendError) -> None:
-    for waiter in waiters:
-        if not waiter.answer.done():
-            waiter.answer.set_exception(exc)
 
 
 def _unexpected(path: str, exc: Exception) -> BackendError:

@@ -180,7 +180,9 @@ class Claim(Work[list[Row]]):
     def __init__(self, choice: Choice, values: Named, hold: Hold | None, level: Level) -> None:
         super().__init__(level)
         self.choice = choice
-        """May be changed until the claim is run, and is then the one that it was run with."""
+        """May be changed until the claim is run."""
+        self.ran = choice
+        """The one that it was run with."""
         self._values = values
         self._hold = hold
         self.held_at: float | None = None
@@ -195,9 +197,8 @@ class Claim(Work[list[Row]]):
         """Prolong, then claim. The order of the rows is not defined."""
         if self._hold is not None:
             self._values["holder"], self.held_at = self._hold(connection)
-        choice = self.choice
-        self.done(connection.execute(choice.statement, {**choice.names, **self._values}).fetchall())
-        self.choice = choice
+        self.ran = ran = self.choice
+        self.done(connection.execute(ran.statement, {**ran.names, **self._values}).fetchall())
 
     @property
     def holder(self) -> int:

@@ -12,8 +12,7 @@ from qtasks.backends import Limits
 from qtasks.models import GiveBack, Message, Outcome, QueueInfo, Settled, WorkerInfo
 from qtasks.protocols import Setup, Storage
 from qtasks_sqlite import _admin_statements as admin
-from qtasks_sqlite import _cancelling, _permits
-from qtasks_sqlite import _statements as sql
+from qtasks_sqlite import _cancelling, _permits, _removal
 from qtasks_sqlite._bell import BY_INOTIFY, BY_POLLING
 from qtasks_sqlite._link import Link
 from qtasks_sqlite._rows import Named, Role
@@ -147,18 +146,13 @@ class AsyncSQLiteBroker:
 
     async def peek(self, queue: str, limit: int) -> Sequence[str]:
         """Return the ids of the next ready tasks of a queue in the order in which they would be fetched."""
-        values = {**self._moment(), "queue": queue, "limit": limit}
+        values = {**self._moment(), "queue": queue, "limit": max(limit, 0)}
         return [task_id for (task_id,) in await self._link.database.read(admin.PEEK, values)]
 
     async def flush(self) -> None:
         """Remove every task of this app from the queues, with the records where the storage joins."""
-        app = self._link.app
-
-        def run(connection: sqlite3.Connection) -> None:
-            for statement in (sql.FLUSH_QUEUE, *_permits.FLUSH):
-                connection.execute(statement, (app,))
-
-        await self._link.database.write(Step(run, self._link.level, News.FINAL))
+        await _removal.remove(self._link, admin.FLUSH_QUEUE)
+        await _permits.flush(self._link)
 
     def _moment(self) -> Named:
         link = self._link

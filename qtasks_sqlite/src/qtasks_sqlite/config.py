@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - nothing from outside is put into a statement: the parts are constants of this module
 """Small facts that all processes of an app share, in the file."""
 
 from __future__ import annotations
@@ -34,9 +35,12 @@ INSERT INTO registry (app, id, clock, until, info) VALUES (?, ?, ?, ?, ?)
 ON CONFLICT (app, id) DO UPDATE SET clock = excluded.clock, until = excluded.until, info = excluded.info
 """
 _WITHDRAW: Final = "DELETE FROM registry WHERE app = ? AND id = ?"
-# Entries of an earlier boot have run out: their clock is not this one.
-_WORKERS: Final = "SELECT info FROM registry WHERE app = ? AND clock = ? AND until > ? ORDER BY id"
-_RUN_OUT: Final = "DELETE FROM registry WHERE app = ? AND (clock <> ? OR until <= ?)"
+# Entries of an earlier boot have run out: their clock is not this one, as far as both are known.
+_EARLIER: Final = "(clock <> :clock AND clock <> '' AND :clock <> '')"
+_WORKERS: Final = (
+    f"SELECT info FROM registry WHERE app = :app AND NOT {_EARLIER} AND until > :boot ORDER BY id"
+)
+_RUN_OUT: Final = f"DELETE FROM registry WHERE app = :app AND ({_EARLIER} OR until <= :boot)"
 _FLUSH: Final = (
     "DELETE FROM setting WHERE app = ?",
     "DELETE FROM registry WHERE app = ?",
@@ -104,14 +108,17 @@ class AsyncSQLiteGlobalConfig:
 
     async def watch(self, name: str, known: Mapping[str, Any]) -> Mapping[str, Any]:
         """Return the group as soon as it differs from `known`."""
-        app, database, news = self._link.app, self._link.database, asyncio.Event()
-        hearing = database.hearing
-        while True:
-            news.clear()
-            group = _group(await database.read(_GET_ALL, (app, name)))
-            if group != dict(known):
-                return group
-            await hearing.rest(News.SIGNAL, news, hearing.ear.safety)
+        app, database, life = self._link.app, self._link.database, self._link.life
+        hearing, news, before = database.hearing, asyncio.Event(), _canonical(known)
+        with life.telling(news.set):
+            while True:
+                life.check()
+                news.clear()
+                since = hearing.mark(News.SIGNAL)
+                group = _group(await database.read(_GET_ALL, (app, name)))
+                if _canonical(group) != before:
+                    return group
+                await hearing.rest(News.SIGNAL, news, hearing.ear.safety, since)
 
     async def admit(self, asks: Sequence[Ask], patience: float) -> Sequence[Answer]:
         """Grant or refuse each, in their order and in one step."""
@@ -141,7 +148,7 @@ class AsyncSQLiteGlobalConfig:
         info = msgspec.json.encode(worker).decode()
         await self._write(
             self._link.light_level,
-            (_RUN_OUT, (app, clock, boot)),
+            (_RUN_OUT, {"app": app, "clock": clock, "boot": boot}),
             *self._tidy(),
             (_ANNOUNCE, (app, worker.id, clock, boot + ttl, info)),
         )
@@ -152,8 +159,9 @@ class AsyncSQLiteGlobalConfig:
 
     async def workers(self) -> Sequence[WorkerInfo]:
         """Return the workers whose announcement has not run out."""
-        database = self._link.database
-        rows = await database.read(_WORKERS, (self._link.app, database.clock_id, self._link.boot()))
+        link = self._link
+        values = {"app": link.app, "clock": link.database.clock_id, "boot": link.boot()}
+        rows = await link.database.read(_WORKERS, values)
         workers = [worker_info(text) for (text,) in rows]
         return [worker for worker in workers if worker is not None]
 
@@ -178,3 +186,8 @@ class AsyncSQLiteGlobalConfig:
 
 def _group(rows: Sequence[Row]) -> dict[str, Any]:
     return {key: json.loads(text) for key, text in rows}
+
+
+def _canonical(group: Mapping[str, Any]) -> str:
+    """Return a text by which groups are compared: in Python 1 equals True, and NaN not even itself."""
+    return json.dumps(dict(group), sort_keys=True)

@@ -10,7 +10,7 @@ from typing import Final
 from qtasks.models import Delivery, Signal, WorkerInfo
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._choice import Choice
-from qtasks_sqlite._expiry import EXPIRY_BATCH, EXPIRY_INTERVAL, expire
+from qtasks_sqlite._expiry import EXPIRY_INTERVAL, expire
 from qtasks_sqlite._holder import Lease, take_over
 from qtasks_sqlite._link import Link
 from qtasks_sqlite._rows import Named, delivery
@@ -70,13 +70,14 @@ class SQLiteConsumer:
         """Return up to `limit` deliveries as soon as one is ready; empty only after `close`."""
         while not self._is_closed:
             self._news.clear()
+            since = self._database.hearing.mark(News.READY)
             if self._lease.boot() >= self._look_at:
                 await self._look()
             if deliveries := await self._claim(limit):
                 self._look_at = min(self._look_at, self._lease.boot() + LOOK_INTERVAL)
                 return deliveries
             if not self._is_closed and not await self._look():
-                await self._sleep()
+                await self._sleep(since)
         return []
 
     def choose(self, tiers: Sequence[Sequence[str]]) -> None:
@@ -112,11 +113,13 @@ class SQLiteConsumer:
         }
         claim = Claim(self._choice, values, None if fresh else lease.hold, self._link.light_level)
         self._claiming = claim
-        rows = await self._database.write(claim)
-        self._claiming = None
+        try:
+            rows = await self._database.write(claim)
+        finally:
+            self._claiming = None
         self._holder = claim.holder
         self._held_at = claim.held_at or self._held_at
-        deliveries = [delivery(row) for row in sorted(rows, key=claim.choice.place)]
+        deliveries = [delivery(row) for row in sorted(rows, key=claim.ran.place)]
         self._signals.note(deliveries)
         return deliveries
 
@@ -132,8 +135,8 @@ class SQLiteConsumer:
         if until is not None and until <= boot:
             moved += await self._recover()
         if boot >= self._expire_at:
-            removed = await expire(self._database, self._setup, self._link.light_level)
-            self._expire_at = boot + (LOOK_INTERVAL if removed == EXPIRY_BATCH else EXPIRY_INTERVAL)
+            has_more = await expire(self._database, self._setup, self._link.light_level)
+            self._expire_at = boot + (LOOK_INTERVAL if has_more else EXPIRY_INTERVAL)
         until_due = LONGEST_SLEEP if due is None else due - now
         until_end = LONGEST_SLEEP if until is None else until - boot
         self._look_at = boot + min(LONGEST_SLEEP, self._expire_at - boot, until_due, until_end)
@@ -164,6 +167,6 @@ class SQLiteConsumer:
 
         return await self._database.write(Step(run, self._link.level, News.READY))
 
-    async def _sleep(self) -> None:
+    async def _sleep(self, since: int) -> None:
         until_look = max(self._look_at - self._lease.boot(), 0.0)
-        await self._database.hearing.rest(News.READY, self._news, until_look)
+        await self._database.hearing.rest(News.READY, self._news, until_look, since)

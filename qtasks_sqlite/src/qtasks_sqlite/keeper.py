@@ -79,5 +79,5 @@ class SQLiteKeeper:
             "now": self._clock.now(),
         }
         self._connection.execute(sql.ADOPT, values)
-        youngest = self._connection.execute(sql.YOUNGEST, (task_id, self._app)).fetchone()
-        return youngest is None or int(youngest[0]) <= token.delivery
+        row = self._connection.execute(sql.YOUNGEST, (task_id, self._app)).fetchone()
+        return row is None or (row[0] <= token.delivery and not row[1])

@@ -24,7 +24,7 @@ from qtasks.models import (
 from qtasks.protocols import Broker, GlobalConfig, Setup
 from qtasks.status import FINAL, TaskStatus
 from qtasks_sqlite import _admin_statements as admin
-from qtasks_sqlite import _cancelling, _finding, _permits, _streams
+from qtasks_sqlite import _cancelling, _errors, _finding, _permits, _removal, _streams
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._expiry import Sweeper
 from qtasks_sqlite._link import Link
@@ -135,7 +135,10 @@ class AsyncSQLiteStorage:
 
     async def wait(self, task_id: str, until: AbstractSet[TaskStatus]) -> Record | None:
         """Return the record as soon as its status is in `until`; None where there is none (any more)."""
-        return await self._link.database.waiters.wait(Waiter(self._link.setup, task_id, until))
+        link = self._link
+        waiters, waiter = link.database.waiters, Waiter(link.setup, task_id, until)
+        with link.life.telling(lambda: waiter.refuse(_errors.closed(self.location.path))):
+            return await waiters.wait(waiter)
 
     async def requeue(self, ids: Sequence[str]) -> Sequence[Message | None]:
         """Open a new epoch for final tasks; what this file queues is ready in the same step."""
@@ -179,8 +182,7 @@ class AsyncSQLiteStorage:
 
     async def listen(self, task_id: str, delivery: int, number: int) -> Items:
         """Return items as soon as there are some beyond `number` of `delivery`, or of a later delivery."""
-        link = self._link
-        return await _streams.Listener(link.database, link.setup, task_id).next(delivery, number)
+        return await _streams.Listener(self._link, task_id).next(delivery, number)
 
     async def find(self, query: Query) -> Sequence[Record]:
         """Return the records that the query names, the youngest first."""
@@ -194,7 +196,11 @@ class AsyncSQLiteStorage:
     async def delete(self, ids: Sequence[str]) -> int:
         """Remove these records where they are final, and return how many."""
         values = {"app": self._link.app, "ids": ids_text(ids), "now": self._link.clock.now()}
-        return await self._count((admin.DELETE, values))
+
+        def run(connection: sqlite3.Connection) -> int:
+            return connection.execute(admin.DELETE, values).rowcount
+
+        return await self._link.database.write(Step(run, self._link.level, News.FINAL))
 
     async def counts(self) -> Counts:
         """Count the records by status."""
@@ -213,18 +219,12 @@ class AsyncSQLiteStorage:
 
     async def delete_finished(self) -> int:
         """Remove the records of final tasks and return how many. Others stay."""
-        return await self._count((sql.DELETE_FINISHED, (self._link.app,)))
+        return await _removal.remove(self._link, admin.DELETE_FINISHED)
 
     async def flush(self) -> None:
         """Remove every record of this app, with its place in the queue and all that belongs to it."""
-        statements = (sql.FLUSH_RECORDS, *_permits.FLUSH)
-        await self._count(*((statement, (self._link.app,)) for statement in statements))
-
-    async def _count(self, *statements: tuple[str, Row | Named]) -> int:
-        def run(connection: sqlite3.Connection) -> int:
-            return sum(connection.execute(statement, values).rowcount for statement, values in statements)
-
-        return await self._link.database.write(Step(run, self._link.level, News.FINAL))
+        await _removal.remove(self._link, admin.FLUSH_RECORDS)
+        await _permits.flush(self._link)
 
 
 def _begin(connection: sqlite3.Connection, deliveries: Sequence[Delivery], values: Named) -> list[bool]:
