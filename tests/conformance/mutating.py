@@ -57,8 +57,8 @@ def _suite_and_test(promise: str) -> tuple[str, str]:
     return suite or "broker", f"test_{name}"
 
 
-def around(patch: pytest.MonkeyPatch, owner: type, name: str) -> Callable[[Callable[..., Any]], None]:
-    """Replace a method by a function that gets the old one first."""
+def around(patch: pytest.MonkeyPatch, owner: object, name: str) -> Callable[[Callable[..., Any]], None]:
+    """Replace a method, or a function of a module, by one that gets the old one first."""
     old = getattr(owner, name)
 
     def put(new: Callable[..., Any]) -> None:

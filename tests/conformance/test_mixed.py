@@ -11,6 +11,8 @@ from qtasks.memory import AsyncMemoryBroker, AsyncMemoryStorage
 from qtasks.testing.conformance import BrokerConformance, Make
 from qtasks_sqlite import AsyncSQLiteBroker, AsyncSQLiteStorage
 
+pytestmark = pytest.mark.once
+
 
 class TestMemoryOverMemory(BrokerConformance):
     """Two places are two backends."""

@@ -6,6 +6,8 @@ import pytest
 from conformance.mutants import MUTANTS, Mutant
 from conformance.running import SUITES, broken_promise, promises
 
+pytestmark = pytest.mark.once
+
 NAMED = sorted({promise for mutant in MUTANTS for promise in mutant.promises})
 
 

@@ -8,10 +8,11 @@ from collections.abc import Awaitable, Callable
 
 import pytest
 
+from qtasks.errors import BackendUnavailable
 from qtasks.ids import new_id
 from qtasks.memory import AsyncMemoryBroker
 from qtasks.memory._permits import FEW, Permits
-from qtasks.models import Ask, Cancel, Message, Outcome, UniqueKey
+from qtasks.models import Ask, Cancel, Message, Outcome, Query, UniqueKey
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing import TestSetup
 from qtasks.worker.identity import this_worker
@@ -68,6 +69,56 @@ async def seconds_for_a_unique_publish(number: int) -> float:
         rounds.append(time.perf_counter() - begun)
         await broker.storage.cancel([Cancel(last.id, "asked")])
     return min(rounds)
+
+
+async def test_purge_costs_the_same_among_fifty_thousand_ended_ones() -> None:
+    """A purge that is repeated until nothing waits does not look again at what it has ended."""
+    among_few, among_many = await seconds_for_a_purge(50), await seconds_for_a_purge(50_000)
+
+    assert among_many <= 10 * among_few + 0.001
+
+
+async def seconds_for_a_purge(number: int) -> float:
+    """Return the shortest of twenty purges of ten tasks among the records of so many purged ones."""
+    broker, now = await _started()
+    await broker.publish([_message(now) for _ in range(number)])
+    assert len(await broker.storage.purge("default", "asked", None, number)) == number
+    rounds = []
+    for _ in range(20):
+        await broker.publish([_message(now) for _ in range(10)])
+        begun = time.perf_counter()
+        assert len(await broker.storage.purge("default", "asked", None, 10)) == 10
+        rounds.append(time.perf_counter() - begun)
+    return min(rounds)
+
+
+async def test_limit_below_zero_gives_nothing() -> None:
+    """A purge, a query and a peek with a negative limit do nothing and find nothing."""
+    broker, now = await _started()
+    await broker.publish([_message(now), _message(now, due=now + 3_600)])
+
+    assert list(await broker.storage.purge("default", "asked", None, -1)) == []
+    assert list(await broker.storage.find(Query(limit=-1))) == []
+    assert list(await broker.peek("default", -1)) == []
+
+
+async def test_answer_that_is_there_is_not_lost_by_a_stop() -> None:
+    """Who waits for a task that ends just before the stop gets its record; who listens is told of it."""
+    broker, now = await _started()
+    await broker.publish([ended := _message(now), other := _message(now)])
+    waiting = asyncio.ensure_future(broker.storage.wait(ended.id, FINAL))
+    listening = asyncio.ensure_future(broker.storage.listen(other.id, 0, 0))
+    await asyncio.wait({waiting, listening}, timeout=0.01)
+
+    await broker.storage.cancel([Cancel(ended.id, "asked")])
+    await broker.storage.stop()
+
+    async with asyncio.timeout(2):
+        record = await waiting
+        with pytest.raises(BackendUnavailable, match="start the app again"):
+            await listening
+    assert record is not None
+    assert record.status is TaskStatus.CANCEL
 
 
 @pytest.mark.parametrize("delay", [None, 1e8])

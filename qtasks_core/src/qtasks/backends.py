@@ -18,7 +18,7 @@ class Limits:
     shared: bool
     """Several processes may work on one queue."""
     priority_levels: int = 10
-    """Priorities 0 … 9 are told apart in so many steps."""
+    """So many steps of priority are told apart. It is ten: the kit demands that 0 … 9 all are."""
     delay_lateness: float = 0.02
     """Seconds by which a delayed task may start late on an idle system, p99."""
     longest_delay: float = 10 * 365 * 86_400.0

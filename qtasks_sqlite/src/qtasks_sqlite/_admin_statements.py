@@ -68,14 +68,20 @@ WHERE seq IN (
 RETURNING id
 """
 
-# Mere queue entries of tasks that were cancelled: gone where they wait, told where they are in hand.
-DISCARD: Final = """
-DELETE FROM task
-WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND status <> 'process'
+# What is in hand, or was lost and comes again: its record elsewhere may still say that it is in hand.
+_MAY_BE_IN_HAND: Final = """
+(status = 'process' OR turn IS NOT NULL AND CASE WHEN json_valid(history) THEN
+    json_extract(history, '$[#-1][2]') = delivery AND json_extract(history, '$[#-1][3]') = 'lost' ELSE 0 END)
 """
-WISH_ENTRIES: Final = """
+
+# Mere queue entries of tasks that were cancelled: gone where they wait, told where they may be in hand.
+DISCARD: Final = f"""
+DELETE FROM task
+WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND NOT {_MAY_BE_IN_HAND}
+"""
+WISH_ENTRIES: Final = f"""
 UPDATE task SET cancel = coalesce(cancel, :reason)
-WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND status = 'process'
+WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND {_MAY_BE_IN_HAND}
 """
 
 # Wishes that the end of their tasks has overtaken.

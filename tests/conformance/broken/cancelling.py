@@ -10,7 +10,7 @@ import msgspec
 import pytest
 from conformance.mutating import around, breaks
 
-from qtasks.memory import AsyncMemoryBroker, AsyncMemoryStorage
+from qtasks.memory import AsyncMemoryBroker, AsyncMemoryStorage, _cancelling
 from qtasks.memory._board import Board
 from qtasks.memory._item import Item
 from qtasks.memory._waits import Waits
@@ -277,6 +277,16 @@ def looks_before_it_cancels(patch: pytest.MonkeyPatch) -> None:
         return [Cancelled.ENDED if w else a for w, a in zip(waited, answers, strict=True)]
 
     patch.setattr(AsyncMemoryStorage, "cancel", in_two_steps)
+
+
+@breaks("8", "second_wish_keeps_the_first_reason")
+def takes_the_last_reason(patch: pytest.MonkeyPatch) -> None:
+    """Writes the reason of a second wish over that of the first."""
+
+    @around(patch, _cancelling, "_ask")
+    def ask(old: Any, board: Board, item: Item, reason: str, now: float) -> None:
+        item.cancel = None
+        old(board, item, reason, now)
 
 
 @breaks("8", "discard_is_a_hint")

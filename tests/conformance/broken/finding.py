@@ -120,6 +120,17 @@ def filters_what_a_page_holds(patch: pytest.MonkeyPatch) -> None:
     replace_method(patch, "find", find)
 
 
+@breaks("8", "pages_of_a_status_are_the_whole")
+def begins_again_where_statuses_are_named(patch: pytest.MonkeyPatch) -> None:
+    """Gives the first page again and again where a query names statuses."""
+
+    async def find(old: Any, storage: AsyncMemoryStorage, query: Query) -> Any:
+        after = query.after if query.statuses is None else None
+        return await old(storage, msgspec.structs.replace(query, after=after))
+
+    replace_method(patch, "find", find)
+
+
 @breaks("8", "new_tasks_disturb_no_page")
 def goes_on_by_number(patch: pytest.MonkeyPatch) -> None:
     """Skips as many records as it has shown."""

@@ -102,6 +102,20 @@ def keeps_what_is_released(patch: pytest.MonkeyPatch) -> None:
     patch.setattr(Notes, "release", lambda *_args: None)
 
 
+@breaks("limits", "config:release_frees_every_permit_of_a_task")
+def releases_one_key_of_a_task(patch: pytest.MonkeyPatch) -> None:
+    """Takes back what a task has under one of its keys."""
+
+    @around(patch, Permits, "release")
+    def release(old: Any, permits: Permits, worker_id: str, task_ids: Sequence[str]) -> None:
+        for task_id in task_ids:
+            keys = permits._keys.get(task_id, set())
+            kept = {keys.pop() for _ in range(len(keys) - 1)}
+            old(permits, worker_id, [task_id])
+            if kept:
+                permits._keys[task_id] = kept
+
+
 @breaks("limits", "config:release_is_of_own_permits_only", "config:permit_moves_with_its_task")
 def releases_for_others(patch: pytest.MonkeyPatch) -> None:
     """Takes a permit back whoever says so."""

@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from conformance.mutating import around, breaks
 
-from qtasks.memory import AsyncMemoryStorage
+from qtasks.memory import AsyncMemoryStorage, _cancelling
 from qtasks.memory._board import Board
 from qtasks.memory._item import Item
+from qtasks.memory._lines import Lines
 from qtasks.models import Cancel
 from qtasks.status import TaskStatus
 
@@ -30,8 +31,10 @@ def replace_purge(patch: pytest.MonkeyPatch, new: Any) -> None:
 )
 def purges_only_what_is_ready(patch: pytest.MonkeyPatch) -> None:
     """Leaves what is delayed and what is to be retried."""
+    patch.setattr(Lines, "take_waiting", lambda lines, queue, limit: lines.take([queue], limit))
     patch.setattr(
-        "qtasks.memory._cancelling._waits_in",
+        _cancelling,
+        "_waits_in",
         lambda item, queue: item.status is TaskStatus.NEW and item.message.queue == queue,
     )
 

@@ -86,7 +86,7 @@ def loses_a_signal_now_and_then(patch: pytest.MonkeyPatch) -> None:
             old(box, signal)
 
 
-@breaks("8", "told_wish_is_not_told_for_ever", "busy_worker_is_told")
+@breaks("8", "told_wish_is_not_told_for_ever")
 def tells_for_ever(patch: pytest.MonkeyPatch) -> None:
     """Repeats what it has told in every call."""
     patch.setattr(Box, "take", lambda box: list(box._signals))

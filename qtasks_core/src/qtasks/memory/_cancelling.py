@@ -33,11 +33,24 @@ def _cancel(board: Board, wish: Cancel, now: float) -> Cancelled:
 def purge(board: Board, queue: str, reason: str, remove_at: float | None, limit: int) -> list[str]:
     """End up to `limit` waiting tasks of a queue and return their ids."""
     with board.step() as now:
-        waiting = (item for item in board.items.values() if _waits_in(item, queue))
-        chosen = list(islice(waiting, max(limit, 0)))
-        for item in chosen:
-            _end(board, item, reason, remove_at, now)
-        return [item.message.id for item in chosen]
+        ended: list[str] = []
+        for look in (_lined_up, _queued_elsewhere):
+            for item in look(board, queue, max(limit - len(ended), 0)):
+                _end(board, item, reason, remove_at, now)
+                ended.append(item.message.id)
+        return ended
+
+
+def _lined_up(board: Board, queue: str, limit: int) -> list[Item]:
+    return board.lines.take_waiting(queue, limit)
+
+
+def _queued_elsewhere(board: Board, queue: str, limit: int) -> list[Item]:
+    """Look through all there is, which is the rare case."""
+    if not limit:
+        return []
+    waiting = (item for item in board.items.values() if _waits_in(item, queue))
+    return list(islice(waiting, limit))
 
 
 def _waits_in(item: Item, queue: str) -> bool:
@@ -64,8 +77,10 @@ def _discard(board: Board, item: Item, reason: str, now: float) -> None:
 
 
 def _ask(board: Board, item: Item, reason: str, now: float) -> None:
-    item.cancel, item.updated_at = reason, now
-    board.mail.post(item.worker, item, reason)
+    item.updated_at = now
+    if item.cancel is None:  # the first reason counts, and is told once
+        item.cancel = reason
+        board.mail.post(item.worker, item, reason)
 
 
 def _end(board: Board, item: Item, reason: str, remove_at: float | None, now: float) -> None:

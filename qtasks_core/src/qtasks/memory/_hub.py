@@ -121,6 +121,7 @@ class Hub(Board):
             return True  # ended or removed: nobody else has it
         if item.lost_by == holder.info.id and item.token == token:
             before = item.status
+            self.lines.remove(item)
             item.adopt(self.clock.now())
             self._hold(item, holder)
             self._moved(item, before)

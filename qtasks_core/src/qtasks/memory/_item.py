@@ -61,6 +61,8 @@ class Item:
     spot: Spot = Spot.OUT
     seq: int = 0
     """Its place in the order of becoming ready."""
+    lined: int = 0
+    """The place of its entry in the heap of its queue, which it may have left out of turn; 0 is none."""
     holder: Holder | None = None
     lost_by: str | None = None
     """The worker whose lease ran out, until the next delivery: it may still renew or settle."""

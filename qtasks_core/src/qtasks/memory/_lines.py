@@ -34,8 +34,10 @@ class Lines:
     def restore(self, item: Item) -> None:
         """Put it back to the place that it had."""
         item.spot = Spot.READY
-        heap = self._ready.setdefault(item.message.queue, [])
-        heappush(heap, (-item.message.priority, item.seq, item))
+        if item.lined != item.seq:
+            item.lined = item.seq
+            heap = self._ready.setdefault(item.message.queue, [])
+            heappush(heap, (-item.message.priority, item.seq, item))
 
     def delay(self, item: Item, due: float) -> bool:
         """Keep it back until `due`, and return whether it is the first of these."""
@@ -60,7 +62,7 @@ class Lines:
         taken: list[Item] = []
         while len(taken) < limit and (heap := self._best(queues)):
             item = heappop(heap)[2]
-            item.spot = Spot.OUT
+            item.spot, item.lined = Spot.OUT, 0
             taken.append(item)
         return taken
 
@@ -72,6 +74,17 @@ class Lines:
         for queues in tiers:
             if len(taken) < limit:
                 taken += self.take(queues, limit - len(taken))
+        return taken
+
+    def take_waiting(self, queue: str, limit: int) -> list[Item]:
+        """Take out up to `limit` of what is ready in a queue or not due yet."""
+        taken = self.take([queue], limit)
+        for _, seq, item in self._due if len(taken) < limit else ():
+            if len(taken) == limit:
+                break
+            if item.spot is Spot.DUE and item.seq == seq and item.message.queue == queue:
+                self.remove(item)
+                taken.append(item)
         return taken
 
     def remove(self, item: Item) -> None:
@@ -86,6 +99,9 @@ class Lines:
         self._due = [entry for entry in self._due if _is_due(entry)]
         heapify(self._due)
         for queue, heap in tuple(self._ready.items()):
+            for entry in heap:
+                if not _is_ready(entry):
+                    _leave(entry)
             heap[:] = [entry for entry in heap if _is_ready(entry)]
             heapify(heap)
             if not heap:
@@ -115,7 +131,7 @@ class Lines:
         if heap is None:
             return None
         while heap and not _is_ready(heap[0]):
-            heappop(heap)
+            _leave(heappop(heap))
         if not heap:
             del self._ready[queue]
         return heap
@@ -125,6 +141,12 @@ class Lines:
         self._ready.clear()
         self._due.clear()
         self._gone = 0
+
+
+def _leave(entry: tuple[int, int, Item]) -> None:
+    """Note that this entry of a task is in its heap no more."""
+    if entry[2].lined == entry[1]:
+        entry[2].lined = 0
 
 
 def _is_ready(entry: tuple[int, int, Item]) -> bool:

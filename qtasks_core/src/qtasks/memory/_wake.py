@@ -8,6 +8,7 @@ from collections.abc import Callable
 from collections.abc import Set as AbstractSet
 
 from qtasks.clock import Clock
+from qtasks.errors import BackendUnavailable
 from qtasks.models import Record
 from qtasks.status import FINAL, TaskStatus
 
@@ -31,6 +32,8 @@ class Sleeper:
         self._event = asyncio.Event()
         self.longest: float | None = None
         """Seconds after which it looks again without being woken; None is never."""
+        self.is_stopped = False
+        """Whether the component was stopped for which it waits."""
 
     def wake(self) -> None:
         """End the present sleep, or the next one if it has not begun."""
@@ -41,6 +44,11 @@ class Sleeper:
                 self._loop.call_soon_threadsafe(self._event.set)
         except RuntimeError:
             return  # its loop has been closed: nobody sleeps there any more
+
+    def stop(self) -> None:
+        """Have it wait no more."""
+        self.is_stopped = True
+        self.wake()
 
     async def sleep(self) -> None:
         """Sleep until woken, or until it is time to look again."""
@@ -54,6 +62,36 @@ class Sleeper:
             if timer is not None:
                 timer.cancel()
         self._event.clear()
+
+
+class Sleepers:
+    """Those who sleep in the calls of one component."""
+
+    def __init__(self, url: str) -> None:
+        self._url = url
+        self._asleep: set[Sleeper] = set()
+
+    async def sleep(self, sleeper: Sleeper) -> None:
+        """Let it sleep.
+
+        Raises:
+            BackendUnavailable: The component was stopped meanwhile.
+        """
+        self._asleep.add(sleeper)
+        try:
+            await sleeper.sleep()
+        finally:
+            self._asleep.discard(sleeper)
+        if sleeper.is_stopped:
+            raise BackendUnavailable(
+                f"{self._url} is closed, since the app here was stopped: the wait was given up;"
+                f" start the app again and repeat it"
+            )
+
+    def stop(self) -> None:
+        """End every sleep."""
+        for sleeper in tuple(self._asleep):
+            sleeper.stop()
 
 
 class Waiter(Sleeper):
@@ -71,6 +109,11 @@ class Waiter(Sleeper):
         if not self.is_answered:
             self.is_answered, self.answer = True, record
             self.wake()
+
+    def stop(self) -> None:
+        """Have it wait no more; an answer that is there already is not lost."""
+        if not self.is_answered:
+            super().stop()
 
 
 class Listener(Waiter):

@@ -9,7 +9,7 @@ from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.errors import UsageError
 from qtasks.memory._location import Location, locate
 from qtasks.memory._notes import Notes
-from qtasks.memory._wake import Sleeper
+from qtasks.memory._wake import Sleeper, Sleepers
 from qtasks.models import Answer, Ask, WorkerInfo
 from qtasks.protocols import Setup
 
@@ -30,6 +30,7 @@ class AsyncMemoryGlobalConfig:
         self._name = name
         self._clock: Clock = SYSTEM_CLOCK
         self._started: Notes | None = None
+        self._sleepers = Sleepers(self.location.url)
 
     @property
     def name(self) -> str | None:
@@ -43,7 +44,8 @@ class AsyncMemoryGlobalConfig:
         self._started.follow(setup.clock)
 
     async def stop(self) -> None:
-        """Let go of them; they stay where they are."""
+        """End every watch and let go of them; they stay where they are."""
+        self._sleepers.stop()
         self._started = None
 
     @property
@@ -77,7 +79,7 @@ class AsyncMemoryGlobalConfig:
         notes, watcher = self._notes, Sleeper()
         try:
             while (group := notes.watch(name, known, watcher)) is None:
-                await watcher.sleep()
+                await self._sleepers.sleep(watcher)
         finally:
             notes.unwatch(watcher)
         return group

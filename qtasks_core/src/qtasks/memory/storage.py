@@ -9,7 +9,7 @@ from qtasks.errors import UsageError
 from qtasks.memory import _cancelling, _listening, _looking
 from qtasks.memory._hub import Hub
 from qtasks.memory._location import Location, locate
-from qtasks.memory._wake import Listener, Waiter
+from qtasks.memory._wake import Listener, Sleepers, Waiter
 from qtasks.memory.config import AsyncMemoryGlobalConfig
 from qtasks.models import (
     Cancel,
@@ -53,6 +53,7 @@ class AsyncMemoryStorage:
         own = AsyncMemoryGlobalConfig(self.location, name=name)
         self._config: GlobalConfig = own if global_config is None else global_config
         self._started: Hub | None = None
+        self._sleepers = Sleepers(self.location.url)
 
     @property
     def name(self) -> str | None:
@@ -69,7 +70,8 @@ class AsyncMemoryStorage:
         self._started = self.location.hub(setup.name, setup.clock, keeps=True)
 
     async def stop(self) -> None:
-        """Let go of them; they stay where they are."""
+        """End every wait and let go of them; they stay where they are."""
+        self._sleepers.stop()
         self._started = None
 
     @property
@@ -117,7 +119,7 @@ class AsyncMemoryStorage:
         hub.wait(task_id, waiter)
         try:
             while not waiter.is_answered:
-                await waiter.sleep()
+                await self._sleepers.sleep(waiter)
                 if not waiter.is_answered:
                     hub.wait(task_id, waiter)
         finally:
@@ -144,7 +146,7 @@ class AsyncMemoryStorage:
         hub, listener = self._hub, Listener()
         try:
             while (items := _listening.hear(hub, task_id, delivery, number, listener)) is None:
-                await listener.sleep()
+                await self._sleepers.sleep(listener)
         finally:
             hub.leave(task_id, listener)
         return items

@@ -35,6 +35,9 @@ class Suite:
                     f"a known gap is marked with @pytest.mark.xfail(reason=…)"
                 )
 
+    ease: ClassVar[float] = 1.0
+    """Where machines are busy, a greater number: the times that are allowed are so many times longer."""
+
     @pytest.fixture
     def make(self) -> Make:
         """Return the factory of the component under test; every subclass overrides it.
@@ -47,7 +50,7 @@ class Suite:
     @pytest_asyncio.fixture
     async def world(self, make: Make) -> AsyncIterator[World]:
         """Give the processes of one test, and stop them at its end."""
-        world = World(make, takes_clock=self.takes_clock)
+        world = World(make, takes_clock=self.takes_clock, ease=self.ease)
         try:
             yield world
         finally:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Awaitable, Callable, Mapping, Sequence
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import pytest
 
@@ -34,18 +34,41 @@ from qtasks.worker.identity import this_worker
 
 T = TypeVar("T")
 
+TIMES: Final = frozenset({"created_at", "due", "expires_at", "finished_at", "started_at", "remove_at"})
+
+
+def about(moment: float) -> Any:
+    """Return what equals this moment, and what is kept of it in milliseconds."""
+    return pytest.approx(moment, abs=0.002)
+
+
+def in_milliseconds(values: dict[str, Any]) -> dict[str, Any]:
+    """Round the times among these values to what every backend can keep."""
+    return {
+        name: round(value, 3) if name in TIMES and value is not None else value
+        for name, value in values.items()
+    }
+
 
 class World:
     """One place of the backend under test, and the processes that meet there."""
 
-    def __init__(self, make: Callable[[], Awaitable[Any]], *, takes_clock: bool = True) -> None:
+    def __init__(
+        self, make: Callable[[], Awaitable[Any]], *, takes_clock: bool = True, ease: float = 1.0
+    ) -> None:
         self._make = make
+        self.ease = ease
+        """How many times longer things may take than on a machine with nothing else to do."""
         self._fake = FakeClock() if takes_clock else None
         self.clock: Clock = self._fake or SYSTEM_CLOCK
         self.lease = 30.0 if takes_clock else 0.6
         """Seconds that a lease lasts where a test gives no other number."""
-        self.patience = 5.0
+        self.patience = 5.0 * ease
         """Seconds of real time after which something that should have happened has failed."""
+        self.moment = 0.5 * ease
+        """Seconds of real time within which news is pushed."""
+        self.slack = 0.1
+        """Seconds after a due moment when it is over for certain; grows with `limits.delay_lateness`."""
         self._open: list[Process] = []
         self._started: list[Component] = []
 
@@ -69,14 +92,20 @@ class World:
 
     async def process(self, app: str = "kit", *, lease: float | None = None) -> Process:
         """Start another process of the app: a broker with its storage and config."""
-        process = Process(self, await self._make(), self.setup(app, lease=lease))
+        process = await self.new_process(app, lease=lease)
         self._open.append(process)
         await process.start()
         return process
 
+    async def new_process(self, app: str = "kit", *, lease: float | None = None) -> Process:
+        """Return a process that is not started yet, and that whoever starts it stops."""
+        process = Process(self, await self._make(), self.setup(app, lease=lease))
+        self.slack = max(self.slack, process.broker.limits.delay_lateness + 0.1)
+        return process
+
     async def component(self, app: str = "kit") -> Any:
         """Start what `make` gives by itself: a storage or a config."""
-        component = await self._make()
+        component = await self.made()
         self._started.append(component)
         if hasattr(component, "global_config"):
             self._started.append(component.global_config)
@@ -84,11 +113,15 @@ class World:
         await component.start(self.setup(app))
         return component
 
+    async def made(self) -> Any:
+        """Return what `make` gives, not started; whoever starts it stops it."""
+        return await self._make()
+
     def message(self, **values: Any) -> Message:
-        """Return a message; whatever is not given is ordinary."""
+        """Return a message; whatever is not given is ordinary. Its times are whole milliseconds."""
         now = self.clock.now()
         ordinary = {"task": "add", "queue": "default", "priority": 0, "body": b"{}", "created_at": now}
-        return Message(**{"id": new_id(), **ordinary, **values})
+        return Message(**in_milliseconds({"id": new_id(), **ordinary, **values}))
 
     def messages(self, number: int, **values: Any) -> list[Message]:
         """Return as many messages."""
@@ -101,7 +134,7 @@ class World:
 
     async def at_once(self, awaitable: Awaitable[T]) -> T:
         """Return what the awaitable gives, or fail after half a second: it was pushed, not found."""
-        async with asyncio.timeout(0.5):
+        async with asyncio.timeout(self.moment):
             return await awaitable
 
     async def still_waits(self, waiting: asyncio.Future[Any]) -> None:
@@ -190,9 +223,8 @@ class Process:
     def outcome(self, delivery: Delivery, status: TaskStatus = TaskStatus.SUCCESS, **values: Any) -> Outcome:
         """Return an outcome of a run; whatever is not given is ordinary."""
         now = self.world.clock.now()
-        return Outcome(
-            delivery.id, delivery.token, status, **{"finished_at": now, "started_at": now, **values}
-        )
+        told = in_milliseconds({"finished_at": now, "started_at": now, **values})
+        return Outcome(delivery.id, delivery.token, status, **told)
 
     async def finish(
         self, delivery: Delivery, status: TaskStatus = TaskStatus.SUCCESS, **values: Any
@@ -223,6 +255,7 @@ class Hand:
         self.info = info
         self.consumer = consumer
         self._last_queue = last_queue
+        self._told: set[Signal] = set()
 
     async def fetch(self, limit: int = 1, within: float | None = None) -> list[Delivery]:
         """Fetch once, make the tokens known, and fail where nothing comes in time."""
@@ -261,11 +294,20 @@ class Hand:
         return [delivery for delivery in fetched if delivery is not marked]
 
     async def signal(self) -> Signal:
-        """Return the one signal that comes within half a second."""
-        signals = await self.process.world.at_once(self.consumer.signals())
+        """Return the one new signal that comes within half a second; it may come with old ones."""
+        signals = await self.process.world.at_once(self._new_signals())
 
         assert len(signals) == 1, f"one signal was expected: {signals}"
-        return signals[0]
+        return signals.pop()
+
+    async def _new_signals(self) -> set[Signal]:
+        """Wait for signals that were not told before; of a closed consumer there are none."""
+        while signals := set(await self.consumer.signals()):
+            if new := signals - self._told:
+                self._told |= new
+                return new
+            await asyncio.sleep(0)  # the loop goes round, so that a deadline can end this
+        return set()
 
     def renew(self, *held: Delivery) -> Sequence[tuple[str, Token]]:
         """Renew the lease once, as the heartbeat does, and return what is lost."""

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import time
 
 from qtasks.models import Message
+from qtasks.status import TaskStatus
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Hand, Process, World
 
@@ -123,7 +125,7 @@ class Choosing(Suite):
         await process.publish(held, delayed)
         await lost.fetch_one()
         worker.consumer.choose([["open"]])
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         assert await worker.ready_now() == []
 
         worker.consumer.choose([["paused", "open"]])
@@ -140,6 +142,23 @@ class Choosing(Suite):
         await process.publish(message := world.message())
 
         assert (await other.fetch_one()).id == message.id
+
+    async def test_choice_in_the_moment_of_an_answer_loses_nothing(self, world: World) -> None:
+        """However a choice meets the answer of a fetch, the task comes, at once or later; 200 meetings."""
+        process, worker = await _with_worker(world, "one", "two")
+        for meeting in range(200):
+            waiting = asyncio.ensure_future(worker.fetch_one())
+            await process.publish(message := world.message(queue="one"))
+            await _meet(meeting)
+            worker.consumer.choose([["two"]])
+            await _meet(meeting // 12)
+            worker.consumer.choose([["one", "two"]])
+
+            delivery = await waiting
+            assert delivery.id == message.id
+            await process.finish(delivery)
+
+        assert (await process.storage.counts()).by_status == {TaskStatus.SUCCESS: 200}
 
     async def test_choice_leaves_what_is_in_hand(self, world: World) -> None:
         """What was fetched before from a queue that is left out now stays leased, and its outcome counts."""
@@ -159,6 +178,13 @@ class Choosing(Suite):
 async def _with_worker(world: World, *queues: str) -> tuple[Process, Hand]:
     process = await world.process()
     return process, await process.worker(*queues)
+
+
+async def _meet(meeting: int) -> None:
+    for _ in range(meeting % 12):
+        await asyncio.sleep(0)
+    if meeting % 3 == 0:
+        time.sleep(0.0003)  # noqa: ASYNC251  # a body that blocks the loop lets others get ahead
 
 
 def _each(world: World, queue: str, *priorities: int) -> list[Message]:

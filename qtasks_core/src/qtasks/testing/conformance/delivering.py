@@ -8,6 +8,7 @@ from collections.abc import Awaitable
 
 from qtasks.models import GiveBackReason
 from qtasks.status import TaskStatus
+from qtasks.testing.conformance._elsewhere import process_elsewhere, vary
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Hand, Process, World
 
@@ -56,7 +57,7 @@ class Delivering(Suite):
         worker = await there.worker()
         for _ in range(3):
             message = world.message()
-            waiting = asyncio.ensure_future(worker.fetch_one(within=0.5))
+            waiting = asyncio.ensure_future(worker.fetch_one(within=world.moment))
             await world.still_waits(waiting)
             await here.publish(message)
 
@@ -73,6 +74,22 @@ class Delivering(Suite):
             publishing = _after(meeting % 5, here.publish(world.message()))
             delivery, _ = await asyncio.gather(worker.fetch_one(), publishing)
             await there.finish(delivery)
+
+    async def test_worker_beside_an_idle_one_hears_of_tasks(self, world: World) -> None:
+        """Of two workers of one process each gets its tasks at once, whoever else waits; 100 tasks."""
+        process = await world.process()
+        worker, idle = await process.worker(), await process.worker("nothing")
+        resting = asyncio.ensure_future(idle.consumer.fetch(1))
+        async with process_elsewhere(world) as (there, elsewhere):
+            for number in range(100):
+                waiting = asyncio.ensure_future(worker.fetch_one(within=world.moment))
+                publishing = elsewhere.begin(there.publish(world.message()))
+                await vary(number)
+
+                await process.finish(await waiting)
+                await publishing
+        await idle.consumer.close()
+        assert list(await world.soon(resting)) == []
 
     async def test_worker_takes_from_its_queues_only(self, world: World) -> None:
         """Tasks of a queue that the worker did not name stay for others."""

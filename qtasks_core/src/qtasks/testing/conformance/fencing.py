@@ -17,7 +17,7 @@ class Fencing(Suite):
         await process.publish(world.message())
         worker = await process.worker()
         tokens = [(lost := await worker.fetch_one()).token]
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         tokens.append((again := await worker.fetch_one()).token)
         await process.give_back(again, GiveBackReason.STOPPED)
         tokens.append((last := await worker.fetch_one()).token)
@@ -33,7 +33,7 @@ class Fencing(Suite):
         await process.publish(world.message(), world.message(queue="other"))
         worker = await process.worker()
         delivery = await worker.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         await (await process.worker("other")).fetch_one()  # whoever looks for ended leases has looked
 
         await process.finish(delivery, result=b"late")
@@ -48,7 +48,7 @@ class Fencing(Suite):
         await process.publish(world.message())
         late, other = await process.worker(), await process.worker()
         old = await late.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         new = await other.fetch_one()
         before = await process.record(old.id)
 
@@ -64,7 +64,7 @@ class Fencing(Suite):
         await process.publish(world.message())
         late, other = await process.worker(), await process.worker()
         old = await late.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         new = await other.fetch_one()
 
         await process.give_back(old, GiveBackReason.FAULT)
@@ -100,7 +100,7 @@ class Fencing(Suite):
 
         assert answers == [Settled.RECORDED, Settled.RECORDED]
         assert (await process.record(delivery.id)).attempts == 1
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         assert (await worker.fetch_one()).token.attempt == 2
 
     async def test_final_is_final(self, world: World) -> None:

@@ -32,7 +32,7 @@ class GivingBack(Suite):
         here, there = await world.process(), await world.process()
         await here.publish(world.message())
         delivery = await (await here.worker()).fetch_one()
-        waiting = asyncio.ensure_future((await there.worker()).fetch_one(within=0.5))
+        waiting = asyncio.ensure_future((await there.worker()).fetch_one(within=world.moment))
         await world.still_waits(waiting)
 
         await here.give_back(delivery, GiveBackReason.STOPPED)
@@ -51,7 +51,7 @@ class GivingBack(Suite):
         await world.pass_time(world.lease * 0.5)
         assert await worker.ready_now() == []
         assert (await process.record(delivery.id)).status is TaskStatus.DELAYED
-        await world.pass_time(world.lease * 0.6)
+        await world.pass_time(world.lease * 0.6 + world.slack)
         assert (await worker.fetch_one()).id == delivery.id
 
     async def test_history_names_the_reason(self, world: World) -> None:

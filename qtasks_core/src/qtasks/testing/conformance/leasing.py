@@ -27,7 +27,7 @@ class Leasing(Suite):
         message = world.message(body=b"body")
         await here.publish(message)
         first = await (await here.worker()).fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
 
         again = await (await there.worker()).fetch_one()
 
@@ -41,7 +41,7 @@ class Leasing(Suite):
         first = await lost.fetch_one()
         begun = SYSTEM_CLOCK.boot()
 
-        again = await idle.fetch_one(within=1.4)
+        again = await idle.fetch_one(within=0.4 + 1.0 * world.ease)
 
         assert again.id == first.id
         assert SYSTEM_CLOCK.boot() - begun >= 0.3
@@ -54,7 +54,7 @@ class Leasing(Suite):
         await (await process.worker()).fetch_one()
         for message in later:
             await process.publish(message)
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
 
         assert (await (await process.worker()).fetch_one()).id == lost.id
 
@@ -114,7 +114,7 @@ class Leasing(Suite):
         await process.publish(world.message())
         late, other = await process.worker(), await process.worker()
         lost = await late.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         await other.fetch_one()
         await process.publish(world.message())
         kept = await late.fetch_one()
@@ -127,7 +127,7 @@ class Leasing(Suite):
         await process.publish(world.message())
         late, other = await process.worker(), await process.worker()
         delivery = await late.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
 
         assert list(late.renew(delivery)) == []
 
@@ -141,15 +141,31 @@ class Leasing(Suite):
         late, other = await process.worker(), await process.worker("other")
         delivery = await late.fetch_one()
         for _ in range(3):
-            await world.pass_time(world.lease * 1.1)
+            await world.pass_time(world.lease * 1.1 + world.slack)
             await other.ready_now()  # whoever looks for ended leases has looked
             assert list(late.renew(delivery)) == []
 
         record = await process.record(delivery.id)
 
         assert (record.status, record.losses, record.history) == (TaskStatus.PROCESS, 0, ())
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         assert (await late.fetch_one()).losses == 1
+
+    async def test_late_renewal_keeps_the_wish(self, world: World) -> None:
+        """A wish for a task in hand is kept when its worker renews late, and comes with the next delivery."""
+        process = await world.process()
+        await process.publish(world.message())
+        late, other = await process.worker(), await process.worker("other")
+        delivery = await late.fetch_one()
+        await process.cancel(delivery.id, reason="why")
+        await world.pass_time(world.lease * 1.1 + world.slack)
+        await other.ready_now()  # whoever looks for ended leases has looked
+
+        assert list(late.renew(delivery)) == []
+
+        assert (await process.record(delivery.id)).cancel == "why"
+        await world.pass_time(world.lease * 1.1 + world.slack)
+        assert (await late.fetch_one()).cancel == "why"
 
     async def test_renewal_is_silent_about_settled_tasks(self, world: World) -> None:
         """A task whose outcome has just been recorded is not reported as lost."""
@@ -172,7 +188,7 @@ class Leasing(Suite):
         assert await other.ready_now() == []
 
         world.set_wall_clock(world.lease * -6)
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         assert (await other.fetch_one()).id == delivery.id
 
     async def test_provably_dead_worker_is_taken_over_at_once(self, world: World) -> None:
@@ -181,7 +197,7 @@ class Leasing(Suite):
         await process.publish(world.message())
         left = await (await process.worker(info=_dead(world))).fetch_one()
 
-        taken = await (await process.worker(take_over=True)).fetch_one(within=1.0)
+        taken = await (await process.worker(take_over=True)).fetch_one(within=1.0 * world.ease)
 
         assert taken.id == left.id
         assert taken.token.delivery == left.token.delivery + 1

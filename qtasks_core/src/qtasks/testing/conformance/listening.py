@@ -8,6 +8,7 @@ import pytest
 
 from qtasks.models import Delivery, GiveBackReason, Items, Report
 from qtasks.status import FINAL, TaskStatus
+from qtasks.testing.conformance._elsewhere import process_elsewhere, vary
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Hand, Process, World
 
@@ -110,6 +111,22 @@ class Listening(Suite):
 
         assert heard == [b"%d" % i for i in range(200)]
 
+    async def test_listener_beside_one_at_rest_is_told(self, world: World) -> None:
+        """Of two who listen in one process each hears at once, also where the other one waits; 200 items."""
+        process = await world.process()
+        silent, delivery = await _running(process), await _running(process)
+        resting = asyncio.ensure_future(_listen(process, silent))
+        async with process_elsewhere(world) as (there, elsewhere):
+            for number in range(200):
+                waiting = asyncio.ensure_future(_listen(process, delivery, number))
+                yielding = elsewhere.begin(_yield(there, delivery, number, b"%d" % number))
+                await vary(number)
+
+                assert (await world.at_once(waiting)).items == (b"%d" % number,)
+                await yielding
+        await process.finish(silent)
+        assert (await world.at_once(resting)).items == ()
+
     async def test_new_delivery_begins_anew(self, world: World) -> None:
         """When a lost, given-back or retried task yields again, a listener hears it from the beginning."""
         process = await world.process()
@@ -149,7 +166,7 @@ class Listening(Suite):
         process = await world.process()
         worker = await process.worker()
         old = await _running(process, worker)
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         new = await worker.fetch_one()
         await _yield(process, new, 0, b"new")
 

@@ -2,7 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Coroutine
+from typing import Any
+
+import pytest
+
+from qtasks.errors import BackendUnavailable
 from qtasks.models import WorkerInfo
+from qtasks.protocols import Storage
+from qtasks.status import FINAL
 from qtasks.testing.conformance._suite import Make, Suite
 from qtasks.testing.conformance._world import World
 
@@ -41,6 +50,21 @@ class Living(Suite):
 
         assert (await (await process.worker()).fetch_one()).id == message.id
 
+    async def test_stop_ends_every_wait(self, world: World) -> None:
+        """Who waits, listens or watches while its app stops is told so, whoever else is at the place."""
+        processes = [await world.process(app) for app in ("kit", "kit", "other")]
+        for process in processes:
+            await process.publish(message := world.message())
+            waiting = [asyncio.ensure_future(wait) for wait in _waits(process.storage, message.id)]
+            for each in waiting:
+                await world.still_waits(each)
+
+            await process.stop()
+
+            for each in waiting:
+                with pytest.raises(BackendUnavailable):
+                    await world.soon(each)
+
     async def test_storage_joins_as_declared(self, world: World) -> None:
         """`joins` is true exactly where broker and storage are of one place."""
         process = await world.process()
@@ -58,7 +82,7 @@ class Living(Suite):
         limits = (await make()).limits
 
         assert limits.longest_delay >= 8 * 365.25 * 86_400
-        assert 1 <= limits.priority_levels <= 10
+        assert limits.priority_levels == 10
         assert 0 < limits.delay_lateness <= 1
         assert limits.wake_up
 
@@ -70,6 +94,15 @@ class Living(Suite):
         await here.storage.global_config.announce(info, ttl=world.lease)
 
         assert list(await there.storage.global_config.workers()) == [info]
+
+
+def _waits(storage: Storage, task_id: str) -> list[Coroutine[Any, Any, object]]:
+    """Return every way to wait for something that does not come."""
+    return [
+        storage.wait(task_id, FINAL),
+        storage.listen(task_id, 0, 0),
+        storage.global_config.watch("group", {}),
+    ]
 
 
 class _Stranger:

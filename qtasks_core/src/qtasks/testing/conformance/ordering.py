@@ -68,11 +68,11 @@ class Ordering(Suite):
     async def test_delayed_task_queues_up_when_it_is_due(self, world: World) -> None:
         """A delayed task stands where its due moment puts it, not where its publication does."""
         process = await world.process()
-        late = world.message(due=world.clock.now() + 0.4)
+        late = world.message(due=world.clock.now() + world.lease * 0.8)
         before, after = world.messages(2)
         await process.publish(late)
         await process.publish(before)
-        await world.pass_time(0.5)
+        await world.pass_time(world.lease * 0.8 + world.slack)
         await process.publish(after)
 
         fetched = await (await process.worker()).fetch_number(3)
@@ -85,9 +85,11 @@ class Ordering(Suite):
         worker = await process.worker()
         retried, before = world.messages(2)
         await process.publish(retried)
-        await process.finish(await worker.fetch_one(), TaskStatus.RETRY, due=world.clock.now() + 0.4)
+        await process.finish(
+            await worker.fetch_one(), TaskStatus.RETRY, due=world.clock.now() + world.lease * 0.8
+        )
         await process.publish(before)
-        await world.pass_time(0.5)
+        await world.pass_time(world.lease * 0.8 + world.slack)
 
         fetched = await worker.fetch_number(2)
 

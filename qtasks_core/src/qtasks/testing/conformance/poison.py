@@ -135,5 +135,5 @@ class Poison(Suite):
 async def _fetch_and_lose(worker: Hand) -> Delivery:
     delivery = await worker.fetch_one()
     world = worker.process.world
-    await world.pass_time(world.lease * 1.1)
+    await world.pass_time(world.lease * 1.1 + world.slack)
     return delivery

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 from itertools import chain
 
+import pytest
+
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Process, World
@@ -38,7 +40,7 @@ class Purging(Suite):
         await here.purge()
 
         await here.publish(after := world.message())
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         assert [delivery.id for delivery in await worker.ready_now()] == [after.id]
 
     async def test_purge_leaves_what_runs(self, world: World) -> None:
@@ -52,6 +54,21 @@ class Purging(Suite):
         record = await process.record(delivery.id)
         assert (record.status, record.cancel) == (TaskStatus.PROCESS, None)
         await process.finish(delivery)
+
+    async def test_purge_takes_what_was_lost(self, world: World) -> None:
+        """A task whose worker was lost waits again: a purge before its redelivery ends it."""
+        if self.separate_storage:
+            pytest.skip("a storage of another place hears of a loss with the next delivery")
+        process = await world.process()
+        await process.publish(world.message())
+        lost = await (await process.worker()).fetch_one()
+        await world.pass_time(world.lease * 1.1 + world.slack)
+        await (await process.worker("other")).ready_now()  # whoever looks for ended leases has looked
+
+        assert await process.purge() == [lost.id]
+
+        assert (await process.record(lost.id)).status is TaskStatus.CANCEL
+        assert await (await process.worker()).ready_now() == []
 
     async def test_purge_leaves_other_queues(self, world: World) -> None:
         """A purge concerns the queue that it names, and one that holds nothing is no error."""
@@ -108,7 +125,7 @@ class Purging(Suite):
         await world.pass_time(world.lease * 0.5)
         assert (await process.record(message.id)).status is TaskStatus.CANCEL
 
-        await world.pass_time(world.lease * 0.6)
+        await world.pass_time(world.lease * 0.6 + world.slack)
 
         assert list(await process.storage.get([message.id])) == [None]
 

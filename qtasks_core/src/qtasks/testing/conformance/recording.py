@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance._suite import Suite
-from qtasks.testing.conformance._world import World
+from qtasks.testing.conformance._world import World, about
 
 
 class Recording(Suite):
@@ -34,7 +34,8 @@ class Recording(Suite):
 
             record = await process.record(delivery.id)
 
-            assert (record.status, record.started_at, record.finished_at) == (status, started, finished)
+            moments = record.started_at, record.finished_at
+            assert (record.status, *moments) == (status, about(started), about(finished))
             assert (record.result, record.error, record.reason) == tuple(told.values())
             assert (record.attempts, record.worker) == (1, worker.info.id)
             assert record.token.delivery == delivery.token.delivery
@@ -97,7 +98,7 @@ class Recording(Suite):
         await world.pass_time(world.lease * 0.5)
         assert (await process.record(delivery.id)).status is TaskStatus.SUCCESS
 
-        await world.pass_time(world.lease * 0.6)
+        await world.pass_time(world.lease * 0.6 + world.slack)
 
         assert list(await process.storage.get([delivery.id])) == [None]
 

@@ -62,13 +62,27 @@ class Reporting(Suite):
         """Once a lost task runs elsewhere, what its first run says is not told any more."""
         process = await world.process()
         worker, delivery = await process.worker(), await _running(process)
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         again = await worker.fetch_one()
         await process.storage.report([_report(again, progress=0.1, note="new")])
 
         await process.storage.report([_report(delivery, progress=0.9, note="old")])
 
         assert await _told(process, again) == (0.1, "new")
+
+    async def test_late_report_counts_before_redelivery(self, world: World) -> None:
+        """While nobody else has the task, what its late worker reports is told, and heard."""
+        process = await world.process()
+        late, other = await process.worker(), await process.worker("other")
+        delivery = await _running(process, late)
+        await world.pass_time(world.lease * 1.1 + world.slack)
+        await other.ready_now()  # whoever looks for ended leases has looked
+
+        await process.storage.report([_report(delivery, progress=0.5, note="late", items=(b"a",))])
+
+        assert await _told(process, delivery) == (0.5, "late")
+        listening = process.storage.listen(delivery.id, delivery.token.delivery, 0)
+        assert (await world.at_once(listening)).items == (b"a",)
 
     async def test_report_of_what_does_not_run_is_ignored(self, world: World) -> None:
         """What was given back, what has ended and what nobody knows has nothing to say; it is no error."""

@@ -55,7 +55,7 @@ class Requeueing(Suite):
         await process.publish(world.message())
         worker = await process.worker()
         lost = await worker.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         ended = await worker.fetch_one()
         await process.finish(ended)
         await process.dispatch.requeue([ended.id])
@@ -87,7 +87,7 @@ class Requeueing(Suite):
         delivery = await process.finished(remove_at=world.clock.now() + world.lease)
         await process.dispatch.requeue([delivery.id])
 
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
 
         assert (await process.record(delivery.id)).status is TaskStatus.NEW
         assert [d.id for d in await (await process.worker()).ready_now()] == [delivery.id]
@@ -130,7 +130,7 @@ class Requeueing(Suite):
         worker = await process.worker()
         await process.finish(await worker.fetch_one(), TaskStatus.RETRY)
         await worker.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         ended = await worker.fetch_one()
         await process.finish(ended, TaskStatus.ERROR, error=b"e", reason="r", result=b"x")
         return message.id

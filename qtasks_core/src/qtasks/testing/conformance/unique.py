@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import Set as AbstractSet
 from typing import Any, Final
 
-from qtasks.models import Message, UniqueKey
+from qtasks.models import GiveBackReason, Message, UniqueKey
 from qtasks.status import FINAL, WAITING, TaskStatus
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import Process, World
@@ -181,7 +181,7 @@ class Unique(Suite):
         await process.finish(delivery, remove_at=world.clock.now() + world.lease)
         assert await _refused(process, _unique(world, states=states))
 
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
 
         assert not await _refused(process, _unique(world, states=states))
 
@@ -202,10 +202,22 @@ class Unique(Suite):
         worker = await process.worker()
         await process.publish(_unique(world))
         await worker.fetch_one()
-        await world.pass_time(world.lease * 1.1)
+        await world.pass_time(world.lease * 1.1 + world.slack)
         await worker.fetch_one()
 
         assert await _refused(process, _unique(world))
+
+    async def test_given_back_task_keeps_others_away(self, world: World) -> None:
+        """A task that waits again because its worker gave it back keeps others away, at once or later."""
+        process = await world.process()
+        worker = await process.worker()
+        await process.publish(_unique(world))
+        await process.give_back(await worker.fetch_one(), GiveBackReason.STOPPED)
+        assert await _refused(process, _unique(world, states=WAITING))
+
+        await process.give_back(await worker.fetch_one(), GiveBackReason.LIMITED, delay=3_600)
+
+        assert await _refused(process, _unique(world, states=WAITING))
 
     async def test_requeued_task_is_never_kept_away(self, world: World) -> None:
         """A requeue is an explicit wish: it is done also where another has the key by now, which it keeps."""

@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 
-import pytest
-
 from qtasks.status import FINAL, TaskStatus
 from qtasks.testing.conformance._suite import Suite
-from qtasks.testing.conformance._world import Process, World
+from qtasks.testing.conformance._world import Process, World, about
 
 
 class Waiting(Suite):
@@ -45,7 +43,7 @@ class Waiting(Suite):
         record = await world.soon(waiting)
         assert record is not None
         assert (record.status, record.error) == (TaskStatus.RETRY, b"{}")
-        assert record.due == pytest.approx(due)
+        assert record.due == about(due)
 
     async def test_waiter_in_another_process_is_woken(self, world: World) -> None:
         """A waiter hears of the end within half a second, whichever process recorded it."""
@@ -59,7 +57,7 @@ class Waiting(Suite):
 
             await here.finish(delivery, result=b"42")
 
-            async with asyncio.timeout(0.5):
+            async with asyncio.timeout(world.moment):
                 record = await waiting
             assert record is not None
             assert record.result == b"42"

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import asyncio
 
+import pytest
+
+from qtasks.errors import BackendUnavailable
 from qtasks.protocols import GlobalConfig
+from qtasks.testing.conformance._elsewhere import config_elsewhere, vary
 from qtasks.testing.conformance._suite import Suite
 from qtasks.testing.conformance._world import World
 
@@ -102,6 +106,35 @@ class Watching(Suite):
             assert news.get("key", 0) > known.get("key", 0)
             known = news
         await changing
+
+    async def test_watcher_beside_one_at_rest_is_told(self, world: World) -> None:
+        """Of two who watch in one process each is told at once, also where the other waits; 200 changes."""
+        config: GlobalConfig = await world.component()
+        resting = asyncio.ensure_future(config.watch("rest", {}))
+        known: dict[str, int] = {}
+        async with config_elsewhere(world) as (there, elsewhere):
+            for number in range(200):
+                waiting = asyncio.ensure_future(config.watch("group", known))
+                setting = elsewhere.begin(there.set("group", "key", number))
+                await vary(number)
+
+                known = dict(await world.at_once(waiting))
+                await setting
+                assert known == {"key": number}
+        await config.set("rest", "key", 1)
+        assert dict(await world.at_once(resting)) == {"key": 1}
+
+    async def test_stop_ends_a_watch(self, world: World) -> None:
+        """Who watches while the config is stopped is told so, also where another one is open at the place."""
+        configs = [await world.component(app) for app in ("kit", "kit", "other")]
+        for config in configs:
+            waiting = asyncio.ensure_future(config.watch("group", {}))
+            await world.still_waits(waiting)
+
+            await config.stop()
+
+            with pytest.raises(BackendUnavailable):
+                await world.soon(waiting)
 
     async def test_every_watcher_is_told(self, world: World) -> None:
         """Fifty who watch one group in two processes are all told."""
