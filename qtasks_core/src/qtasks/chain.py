@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
+from uuid import UUID, uuid5
 
 from msgspec import structs
 
@@ -47,11 +48,12 @@ class Chain:
             BackendError: It was not accepted.
         """
         first, *later = self._calls
-        ids = [new_id() for _ in later]
         if later:
-            steps = written(later, ids, self._app.clock.now())
-            first = structs.replace(first, headers={**first.headers, THEN: steps})
-        return StartedChain(await self._app.send_one(first, None), ids)
+            options = first.options.merged(id=first.options.id or new_id())
+            steps = written(later, _ids(options.id, len(later)), self._app.clock.now())
+            first = structs.replace(first, options=options, headers={**first.headers, THEN: steps})
+        task = await self._app.send_one(first, None)
+        return StartedChain(task, _ids(task.id, len(later)))
 
     async def get(self, timeout: float | None = 50.0) -> list[Task[Any]]:
         """Send it, wait for its end, and return its tasks; see `StartedChain.wait`."""
@@ -101,6 +103,11 @@ class StartedChain:
             TaskDead: A step ended in `dead`.
         """
         return (await self.wait(timeout))[-1].value()
+
+
+def _ids(first: str | None, number: int) -> list[str]:
+    """Return the ids of the later steps; they follow from the first one's, so that a call can be repeated."""
+    return [str(uuid5(UUID(first), str(place))) for place in range(1, number + 1)]
 
 
 def _step(before: Task[Any], task_id: str) -> Task[Any]:

@@ -91,7 +91,7 @@ class TaskContext:
         number = isinstance(share, (int, float)) and not isinstance(share, bool) and math.isfinite(share)
         if not number or not 0 <= share <= 1:
             raise UsageError(f"progress is a number from 0 to 1, not {share!r}")
-        self._host.progress(float(share), note)
+        self._host.progress(float(share), None if note is None else writable(note))
 
     def cancel(self, reason: str = "") -> NoReturn:
         """End this task as `cancel`, here and now.
@@ -99,7 +99,7 @@ class TaskContext:
         Raises:
             TaskCancelError: Always; it must leave the body.
         """
-        raise TaskCancelError(reason)
+        raise TaskCancelError(writable(reason))
 
     def plugin_error(self, **values: Any) -> NoReturn:
         """Ask plugins what the task returns: the hook `task_executor_run_task_trigger_error`.
@@ -152,3 +152,8 @@ class AsyncContext(TaskContext):
     async def sleep(self, seconds: float) -> None:
         """Wait without holding up other tasks."""
         await asyncio.sleep(seconds)
+
+
+def writable(text: object) -> str:
+    """Return words that every backend can keep: a lone surrogate, as in names of files, is escaped."""
+    return str(text).encode("utf-8", "backslashreplace").decode()

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qtasks.context import AsyncContext, Host
+from qtasks.elsewhere import Elsewhere
+from qtasks.options import Executor
 from qtasks.task import AsyncTask
 
 if TYPE_CHECKING:
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
 
 def running_task(app: QueueTasks, definition: TaskDefinition, delivery: Delivery, host: Host) -> Any:
     """Return the task for an async body, and its blocking face for a plain one."""
+    if definition.is_async and definition.executor is Executor.THREAD:
+        app = cast("QueueTasks", Elsewhere(app))
     twin: AsyncTask[..., Any, Any] = AsyncTask(lambda: app, definition.function, definition)
     if definition.is_async:
         twin.run_in(AsyncContext(app, definition, delivery, host))

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 import msgspec
 from msgspec import structs
@@ -11,7 +11,7 @@ from msgspec import structs
 from qtasks.errors import BackendError
 from qtasks.ids import new_id
 from qtasks.models import Message, Record, UniqueKey
-from qtasks.options import NO_OPTIONS, CallOptions, check_priority
+from qtasks.options import NO_OPTIONS, CallOptions, TaskOptions, check_priority
 from qtasks.plugins.events import TaskAdded, TaskAdding
 from qtasks.registry import bound_by_place
 from qtasks.serialization import encode_envelope, headers_with_secrets, masked
@@ -20,10 +20,13 @@ from qtasks.unique import Unique
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
-    from qtasks.options import TaskOptions
     from qtasks.registry import TaskDefinition
     from qtasks.result import Task
     from qtasks.runtime import Runtime
+
+
+NO_TASK: Final = TaskOptions(extra={})
+"""What is said of a task that is not known here."""
 
 
 class Call(msgspec.Struct, frozen=True):
@@ -52,23 +55,27 @@ def message_of(call: Call, runtime: Runtime) -> Message:
         TaskArgumentError: The arguments do not fit the signature.
         EncodeError: One of them cannot be written.
     """
-    definition, options = call.definition, call.options
-    task = None if definition is None else definition.options
-    if definition is not None:
-        definition.signature.check(call.args, call.kwargs)
+    definition, options, config = call.definition, call.options, runtime.config
     now = runtime.clock.now()
-    task_id = options.id or new_id()
-    queue = options.queue or (task.queue if task else "default")
-    priority = _first(options.priority, task.priority if task else None, runtime.config.task_default_priority)
-    expires = _first(options.expires, task.expires if task else None)
-    due = None if options is NO_OPTIONS else options.due(now)
+    task = NO_TASK
+    names: Sequence[str] = ()
+    has_headers = bool(call.headers)
+    if definition is not None:
+        signature, task = definition.signature, definition.options
+        signature.check(call.args, call.kwargs)
+        names, has_headers = signature.names, has_headers or bool(signature.secrets)
+    queue, priority, expires, due = task.queue, task.priority, task.expires, None
+    unique: Unique | bool | str | None = task.unique
+    if options is not NO_OPTIONS:
+        queue, priority, expires, unique, due = _chosen(options, task, now)
+    if priority is None:
+        priority = config.task_default_priority
+    key = _unique_key(call, unique, now) if unique else None
     expires_at = None if expires is None else (due or now) + expires
-    unique = None
-    if options.unique is not None or (task is not None and task.unique is not None):
-        unique = _unique_key(call, task, now)
+    task_id = options.id or new_id()
     body = encode_envelope(
-        id=task_id,
-        task=call.task_name,
+        task_id,
+        call.task_name,  # 15 keywords at most: with more of them CPython makes a dict for each call
         args=call.args,
         kwargs=call.kwargs,
         queue=queue,
@@ -76,17 +83,28 @@ def message_of(call: Call, runtime: Runtime) -> Message:
         created=now,
         due=due,
         expires=expires_at,
-        unique=None if unique is None else unique.key,
+        unique=None if key is None else key.key,
         retry=options.retry,
         max_time=options.max_time,
-        headers=_headers(call) if call.headers or (definition and definition.signature.secrets) else None,
+        headers=_headers(call) if has_headers else None,
         serializer=runtime.serializer,
-        names=() if definition is None else definition.signature.names,
-        limit=runtime.config.max_message_size,
+        names=names,
+        limit=config.max_message_size,
     )
-    if unique is None:
+    if key is None:
         return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at)
-    return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at, unique=unique)
+    return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at, unique=key)
+
+
+def _chosen(options: CallOptions, task: TaskOptions, now: float) -> tuple[Any, ...]:
+    """Return queue, priority, expiry, unique and due moment: what the call says, else what the task says."""
+    return (
+        options.queue or task.queue,
+        task.priority if options.priority is None else options.priority,
+        task.expires if options.expires is None else options.expires,
+        task.unique if options.unique is None else options.unique,
+        options.due(now),
+    )
 
 
 def _headers(call: Call) -> dict[str, Any] | None:
@@ -97,10 +115,9 @@ def _headers(call: Call) -> dict[str, Any] | None:
     return dict(call.headers) if call.headers else None
 
 
-def _unique_key(call: Call, task: TaskOptions | None, now: float) -> UniqueKey | None:
-    """Return what keeps a second such call away, or None."""
-    wish = call.options.unique
-    unique = Unique.of(wish) if wish is not None else None if task is None else task.unique
+def _unique_key(call: Call, wish: Unique | bool | str, now: float) -> UniqueKey | None:
+    """Return what keeps a second such call away."""
+    unique = Unique.of(wish)
     if unique is None:
         return None
     definition = call.definition
@@ -197,7 +214,7 @@ def _merged(call: Call, event: TaskAdding, app: QueueTasks) -> Call:
         event.kwargs,
         call.options.merged(priority=event.priority),
         call.definition if event.task_name == call.task_name else app.tasks.get(event.task_name),
-        event.extra,
+        {**call.headers, **event.extra},
     )
 
 
@@ -218,11 +235,3 @@ async def _after(
             task=task,
         )
         await hook(event)
-
-
-def _first(*values: Any) -> Any:
-    """Return the first value that is not None."""
-    for value in values:
-        if value is not None:
-            return value
-    return None

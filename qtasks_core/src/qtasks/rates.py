@@ -62,7 +62,7 @@ class Limited:
             worker: The id of the worker.
             bound: The arguments by the names of their parameters.
         """
-        key = task if self.by is None else f"{task}:{self._key(bound)}"
+        key = task if self.by is None else f"{task}\n{self._key(bound)}"
         return Ask(key, task_id, worker, self.concurrency, self.interval)
 
     def _key(self, bound: Mapping[str, Any]) -> str:

@@ -26,7 +26,7 @@ def written(calls: Sequence[Call], ids: Sequence[str], now: float) -> list[dict[
 
 
 def _written(call: Call, task_id: str, now: float) -> dict[str, Any]:
-    options = call.options
+    options, task = call.options, None if call.definition is None else call.definition.options
     names = () if call.definition is None else call.definition.signature.names
     body = encode_envelope(
         id=task_id,
@@ -40,10 +40,10 @@ def _written(call: Call, task_id: str, now: float) -> dict[str, Any]:
     )
     step: dict[str, Any] = {"message": body.decode()}
     kept = {
-        "queue": options.queue,
-        "priority": options.priority,
+        "queue": options.queue or (task.queue if task else None),
+        "priority": task.priority if task and options.priority is None else options.priority,
         "delay": options.delay,
-        "expires": options.expires,
+        "expires": task.expires if task and options.expires is None else options.expires,
     }
     return step | {name: value for name, value in kept.items() if value is not None}
 
@@ -70,6 +70,7 @@ def next_call(headers: Mapping[str, Any], value: Any, registry: Registry) -> Cal
         expires=step.get("expires"),
         retry=envelope.retry,
         max_time=envelope.max_time,
+        unique=False,
     )
     following = {name: value for name, value in headers.items() if name != "secret"} | {THEN: later}
     return Call(envelope.task, [*args, value], kwargs, options, registry.get(envelope.task), following)

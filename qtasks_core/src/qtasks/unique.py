@@ -79,7 +79,7 @@ class Unique:
         """
         text = self.key if self.key is not None else self._digest(bound)
         since = None if self.ttl is None else now - self.ttl
-        return UniqueKey(f"{task}:{text}", frozenset(map(TaskStatus, self.states)), since)
+        return UniqueKey(f"{task}\n{text}", frozenset(map(TaskStatus, self.states)), since)
 
     def _digest(self, bound: Mapping[str, Any]) -> str:
         """Return a short text that is the same for equal arguments, however they are given."""
@@ -89,8 +89,22 @@ class Unique:
                     f"unique counts the argument {missing[0]!r}, which the call does not have"
                 )
             bound = {name: bound[name] for name in self.args}
-        written = encode_value(sorted(bound.items()), "the arguments that make the task unique")
-        return hashlib.blake2b(written, digest_size=16).hexdigest()
+        return hashlib.blake2b(_written(_ordered(dict(bound))), digest_size=16).hexdigest()
+
+
+def _ordered(value: Any) -> Any:
+    """Return the value with its dicts and sets in an order that does not depend on how they were made."""
+    if isinstance(value, dict):
+        return sorted(((_ordered(key), _ordered(each)) for key, each in value.items()), key=_written)
+    if isinstance(value, (set, frozenset)):
+        return {"set": sorted(map(_ordered, value), key=_written)}
+    if type(value) in {list, tuple}:
+        return type(value)(map(_ordered, value))
+    return value
+
+
+def _written(value: Any) -> bytes:
+    return encode_value(value, "the arguments that make the task unique")
 
 
 def _states(states: Collection[TaskStatus | str]) -> frozenset[TaskStatus]:

@@ -86,9 +86,9 @@ _head_from_msgpack = msgspec.msgpack.Decoder(_Head).decode
 
 
 def encode_envelope(
-    *,
     id: str,  # noqa: A002 - the name of the field
     task: str,
+    *,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
     created: float,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Callable, Coroutine, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -13,7 +13,7 @@ from qtasks.executors import TaskExecutor, TaskMiddleware
 from qtasks.options import Executor
 from qtasks.serialization import encode_value
 from qtasks.worker.generators import Handler, adrain, drain
-from qtasks.worker.threads import Threads
+from qtasks.worker.threads import OwnLoop, Threads
 
 if TYPE_CHECKING:
     from qtasks.context import TaskContext
@@ -118,16 +118,17 @@ class Bodies:
         in_loop = task.executor is Executor.LOOP or (task.executor is not Executor.THREAD and task.is_async)
         if in_loop:
             return await (self._drained(run, task, call) if task.is_generator else _called(call))
+        if task.is_async:
+            body = OwnLoop(partial(self._drained_elsewhere, run, task, call) if task.is_generator else call)
+            return await self._in_thread(run, body.run, body.cancel)
         if task.is_generator:
             call = partial(self._drained_in_thread, run, task, call)
-        elif task.is_async:
-            call = partial(_run_coroutine, call)
         return await self._in_thread(run, call)
 
     async def _drained(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
         handler = task.options.generate_handler
         if not task.is_async:
-            return drain(call(), handler, partial(self._emit, run))
+            return await adrain(call(), self._unhurried(run, handler), partial(self._emit, run))
         return await adrain(call(), self._unhurried(run, handler), partial(self._emit, run))
 
     def _unhurried(self, run: Run, handler: Handler) -> Handler:
@@ -144,26 +145,29 @@ class Bodies:
         return handle
 
     def _drained_in_thread(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
-        emit = partial(self._emit, run)
-        handler = self._unhurried(run, task.options.generate_handler)
-        assert handler is not None
-        if task.is_async:
-            return asyncio.run(adrain(call(), task.options.generate_handler, emit))
+        handler = self._from_thread(run, task.options.generate_handler, awaits=False)
+        return drain(call(), handler, partial(self._emit, run))
+
+    async def _drained_elsewhere(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
+        handler = self._from_thread(run, task.options.generate_handler, awaits=True)
+        return await adrain(call(), handler, partial(self._emit, run))
+
+    def _from_thread(self, run: Run, handler: Handler, *, awaits: bool) -> Handler:
+        """Return the handler of a generator in a thread, which waits like `_unhurried`.
+
+        Args:
+            run: The run.
+            handler: That of the task.
+            awaits: Whether the caller awaits an awaitable answer; else the loop of the worker does.
+        """
 
         def handle(value: Any) -> Any:
-            return asyncio.run_coroutine_threadsafe(handler(value), self._loop).result()
-
-        needs_loop = inspect.iscoroutinefunction(task.options.generate_handler)
-        return drain(call(), handle if needs_loop else self._crowded(run, task), emit)
-
-    def _crowded(self, run: Run, task: TaskDefinition) -> Handler:
-        """Return the plain handler of a generator in a thread, which waits like `_unhurried`."""
-        handler = task.options.generate_handler
-
-        def handle(value: Any) -> Any:
+            answer = None if handler is None else handler(value)
+            if not awaits and inspect.isawaitable(answer):
+                answer = asyncio.run_coroutine_threadsafe(_awaited(answer), self._loop).result()
             if self._reporter.is_crowded(run):
                 asyncio.run_coroutine_threadsafe(self._reporter.written(run), self._loop).result()
-            return None if handler is None else handler(value)
+            return answer
 
         return handle
 
@@ -179,8 +183,10 @@ class Bodies:
         )
         self._reporter.item(run, data)
 
-    async def _in_thread(self, run: Run, call: Callable[[], Any]) -> Any:
-        job = self._threads.submit(call)
+    async def _in_thread(
+        self, run: Run, call: Callable[[], Any], cancel: Callable[[], bool] | None = None
+    ) -> Any:
+        job = self._threads.submit(call, cancel)
         run.job = job
         value, error = await job.future
         if isinstance(error, StopIteration):
@@ -190,14 +196,13 @@ class Bodies:
         return await value if inspect.isawaitable(value) else value
 
 
+async def _awaited(value: Awaitable[Any]) -> Any:
+    return await value
+
+
 async def _called(call: Callable[[], Any]) -> Any:
     value = call()
     return await value if inspect.isawaitable(value) else value
-
-
-def _run_coroutine(call: Callable[[], Coroutine[Any, Any, Any]]) -> Any:
-    """Run an async body in a loop of its own, in the calling thread."""
-    return asyncio.run(call())
 
 
 async def _through(kinds: Sequence[type[TaskMiddleware]], executor: TaskExecutor) -> TaskExecutor:

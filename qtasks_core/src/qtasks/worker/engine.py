@@ -229,7 +229,7 @@ class AsyncWorker:
             task.cancel()
         await asyncio.gather(*parts.tasks, return_exceptions=True)
         await asyncio.to_thread(parts.heartbeat.stop)
-        await parts.runner.limiter.close(SETTLE_TIME)
+        parts.runner.limiter.close()
         parts.runner.close()
         try:
             await parts.runtime.dispatch.storage.global_config.withdraw(parts.info.id)

@@ -22,36 +22,50 @@ def drain(generator: Iterator[Any], handler: Handler, emit: Emit) -> list[Any]:
     """
     send = generator.send if isinstance(generator, Generator) else None
     values: list[Any] = []
-    try:
-        value = next(generator)
-        while True:
-            values.append(value)
-            emit(value)
-            answer = None if handler is None else handler(value)
+    answer: Any = None
+    while True:
+        try:
             value = next(generator) if send is None else send(answer)
-    except StopIteration:
-        return values
+        except StopIteration:  # of the body alone: that of a handler is an error
+            return values
+        values.append(value)
+        emit(value)
+        answer = None if handler is None else handler(value)
 
 
-async def adrain(generator: AsyncIterator[Any], handler: Handler, emit: Emit) -> list[Any]:
-    """Run an asynchronous generator to its end and return what it has yielded.
+async def adrain(generator: AsyncIterator[Any] | Iterator[Any], handler: Handler, emit: Emit) -> list[Any]:
+    """Run a generator, plain or asynchronous, on the loop to its end and return what it has yielded.
 
     An answer of the handler that is awaitable is awaited. A run that is cut short closes the generator,
     so that its `finally` blocks run now and not at some later collection.
     """
-    send = generator.asend if isinstance(generator, AsyncGenerator) else None
     values: list[Any] = []
+    answer: Any = None
     try:
-        value = await anext(generator)
         while True:
+            try:
+                value = await _next(generator, answer)
+            except StopAsyncIteration:
+                return values
             values.append(value)
             emit(value)
             answer = None if handler is None else handler(value)
             if inspect.isawaitable(answer):
                 answer = await answer
-            value = await (anext(generator) if send is None else send(answer))
-    except StopAsyncIteration:
-        return values
     finally:
         if isinstance(generator, AsyncGenerator):
             await generator.aclose()
+        elif isinstance(generator, Generator):
+            generator.close()
+
+
+async def _next(generator: AsyncIterator[Any] | Iterator[Any], answer: Any) -> Any:
+    """Return the next value; StopAsyncIteration where there is none."""
+    if isinstance(generator, AsyncGenerator):
+        return await generator.asend(answer)
+    if isinstance(generator, AsyncIterator):
+        return await anext(generator)
+    try:
+        return generator.send(answer) if isinstance(generator, Generator) else next(generator)
+    except StopIteration:
+        raise StopAsyncIteration from None

@@ -55,17 +55,23 @@ class Interrupter:
         """End a body; the first cause is the one that counts."""
         if run.left or run.cause not in {None, Cause.LOST}:
             return
+        if run.is_closing and cause is Cause.CANCELLED:
+            return
         if run.cause is Cause.LOST:
             self._overdue(run, cause)
             return
         run.cause, run.reason = cause, reason
+        if run.definition is None:  # it has not begun: its first step looks at the cause
+            return
+        job = None if run.job is None or run.job.future.done() else run.job
+        if cause is Cause.LOST and job is not None and job.runs_out:
+            return  # until its time is up
         run.disarm()
-        if run.job is not None and not run.job.future.done():
-            if cause is not Cause.LOST or not run.job.runs_out:
-                run.job.interrupt(_RAISED[cause])
+        if job is not None:
+            job.interrupt(_RAISED[cause])
         elif run.task is not None:
             run.task.cancel()
-        if cause is Cause.TIMEOUT or cause is Cause.CANCELLED:
+        if cause is not Cause.STOPPED:
             run.timer = self._loop.call_later(ABANDON_AFTER, self._abandon, run)
 
     def leave(self, run: Run, cause: Cause) -> None:
@@ -103,6 +109,10 @@ class Interrupter:
         if run.left:
             return
         runtime, task = self._runtime, run.definition
+        if run.cause is Cause.LOST:
+            _let_go(run)
+            self._leave(run, None)
+            return
         assert task is not None  # only what has begun is interrupted
         runtime.log.error(
             "task %s (%s) does not end when it is told to; it is abandoned", task.name, run.delivery.id

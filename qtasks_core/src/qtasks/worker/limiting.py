@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from qtasks.errors import BackendError, TaskError
@@ -26,10 +26,11 @@ PATIENCE: Final = 0.25
 """Seconds that a delivery waits in its slot for the start that is reserved for it."""
 LONGEST: Final = 60.0
 """Seconds after which a delivery that was refused asks again at the latest."""
-SHORTEST: Final = 0.05
 SHARE: Final = 0.1
-"""One that waits for a free place asks again after this part of the time that it has waited already."""
-LONGEST_FOR_A_PLACE: Final = 2.0
+"""Those that wait for a free place ask one after the other, apart by this part of the time since a place was
+last granted: often where bodies are short, and seldom where they are long."""
+FASTEST: Final = 0.002
+SLOWEST: Final = 0.5
 MOST_KEYS: Final = 10_000
 
 
@@ -42,7 +43,10 @@ class Limiter:
         self._config = runtime.dispatch.storage.global_config
         self._asks = Batches(self._ask)
         self._releases = Batches(self._release)
-        self._releasing: set[asyncio.Task[None]] = set()
+        self._leaving: dict[str, asyncio.Task[None]] = {}
+        """Permits that are being given back, by the id of their task."""
+        self._granted: dict[str, float] = {}
+        """When a place under a key was last granted, or first refused."""
         self._turns: dict[str, float] = {}
         """When the last one that was refused under a key comes back."""
 
@@ -50,36 +54,50 @@ class Limiter:
         """Return how the delivery goes back, or None once it may be run."""
         limited = task.options.limited
         assert limited is not None
-        try:
-            args, kwargs = task.signature.decode(envelope)
-            bound = task.bound(args, kwargs)
-            ask = limited.ask(task.name, run.delivery.id, self._worker_id, bound)
-        except TaskError:
-            return None  # the run itself says what is wrong with its arguments
-        run.has_permit = True
-        answer = await self._asks.ask(ask)
+        bound: Mapping[str, Any] = {}
+        if limited.by is not None:
+            try:
+                bound = task.bound(*task.signature.decode(envelope))
+            except TaskError:
+                return None  # the run itself says what is wrong with its arguments
+        ask = limited.ask(task.name, run.delivery.id, self._worker_id, bound)
+        if (leaving := self._leaving.get(ask.task_id)) is not None:
+            await asyncio.wait([leaving])  # else it would take the permit of this run with it
+        answer = await self._answer(run, ask)
         if not answer.granted:
-            run.has_permit = False
             return self._later(run.delivery, ask, answer)
+        run.has_permit = ask.concurrency is not None
+        if run.has_permit:
+            self._granted[ask.key] = self._runtime.clock.now()
         if answer.wait > 0:
             await asyncio.sleep(answer.wait)
         return None
 
+    async def _answer(self, run: Run, ask: Ask) -> Answer:
+        """Ask. Where the run is interrupted meanwhile, what is granted after all goes back then."""
+        asked = asyncio.ensure_future(self._asks.ask(ask))
+        try:
+            return await asyncio.shield(asked)
+        except asyncio.CancelledError:
+            if ask.concurrency is not None:
+                asked.add_done_callback(lambda _: self.release(run))  # nothing is there to release: no harm
+            raise
+
     def release(self, run: Run) -> None:
         """Give the permit of a run back, soon."""
-        task = asyncio.ensure_future(self._releases.ask(run.delivery.id))
-        self._releasing.add(task)
-        task.add_done_callback(self._released)
+        task_id = run.delivery.id
+        task = asyncio.ensure_future(self._releases.ask(task_id))
+        self._leaving[task_id] = task
+        task.add_done_callback(lambda done: self._released(task_id, done))
 
-    async def close(self, seconds: float) -> None:
-        """Wait until the permits are given back, at most so long."""
-        if self._releasing:
-            await asyncio.wait(self._releasing, timeout=seconds)
+    def close(self) -> None:
+        """Ask no more. Permits that are not given back yet end with the announcement of the worker."""
         self._asks.close()
         self._releases.close()
 
-    def _released(self, task: asyncio.Task[Any]) -> None:
-        self._releasing.discard(task)
+    def _released(self, task_id: str, task: asyncio.Task[Any]) -> None:
+        if self._leaving.get(task_id) is task:
+            del self._leaving[task_id]
         if not task.cancelled() and (exc := task.exception()) is not None:
             self._runtime.log.error("a permit could not be given back: %s", exc)
 
@@ -108,8 +126,11 @@ class Limiter:
         if answer.wait > 0 and ask.interval is not None:
             delay = self._turn(ask.key, ask.interval, now, answer.wait)
         else:
-            waited = SHARE * (now - delivery.since)
-            delay = min(LONGEST_FOR_A_PLACE, max(SHORTEST, waited)) * random.uniform(0.5, 1.0)
+            if len(self._granted) > MOST_KEYS:
+                self._granted.clear()
+            since = now - self._granted.setdefault(ask.key, now)
+            step = min(SLOWEST, max(FASTEST, SHARE * since))
+            delay = self._turn(ask.key, step, now, step)
         return GiveBack(delivery.id, delivery.token, GiveBackReason.LIMITED, delay)
 
     def _turn(self, key: str, interval: float, now: float, wait: float) -> float:

@@ -9,7 +9,7 @@ import asyncio
 import threading
 from typing import TYPE_CHECKING, Final
 
-from qtasks.errors import BackendError
+from qtasks.errors import BackendError, BackendRefused
 from qtasks.models import Report
 from qtasks.worker.backoff import Backoff
 
@@ -125,6 +125,14 @@ class Reporter:
         while True:
             try:
                 await self._runtime.dispatch.storage.report(reports)
+            except BackendRefused as exc:
+                if len(reports) > 1:  # one that cannot be kept holds up no other
+                    for report in reports:
+                        await self._send([report], backoff)
+                else:
+                    text = "a report of %s cannot be stored: %s"
+                    self._runtime.log.error(text, reports[0].id, exc)  # noqa: TRY400 - the line says all
+                return
             except BackendError as exc:
                 self._runtime.log.warning("%d reports of progress wait: %s", len(reports), exc)
                 await backoff.sleep()

@@ -50,6 +50,7 @@ class Run:
         "extra",
         "has_permit",
         "has_reported",
+        "is_closing",
         "items",
         "job",
         "left",
@@ -76,6 +77,8 @@ class Run:
         """Whether a limit counts it."""
         self.has_reported = False
         """Whether its body has said something of itself."""
+        self.is_closing = False
+        """Whether its end is decided, and is being made known: a wish comes too late."""
         self.items = 0
         """How many values it has yielded that are written."""
         self.left = False

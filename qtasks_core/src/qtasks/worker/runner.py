@@ -51,6 +51,8 @@ class Runner:
         self._settler = settler
         self._worker = worker
         self._runs: dict[str, Run] = {}
+        self._wished: dict[str, Signal] = {}
+        """Wishes for what was fetched and has not been started yet."""
         self._loop = asyncio.get_running_loop()
         self.abandoned = Abandoned(runtime)
         self.limiter = Limiter(runtime, worker_id)
@@ -66,7 +68,8 @@ class Runner:
     @property
     def names(self) -> list[str]:
         """The tasks that run now, for people."""
-        return sorted(f"{run.delivery.task} ({run.delivery.id})" for run in self._runs.values())
+        # list() of a dict view is one step of the interpreter: the watchdog asks from its thread.
+        return sorted(f"{run.delivery.task} ({run.delivery.id})" for run in list(self._runs.values()))
 
     def start(self, deliveries: Sequence[Delivery]) -> None:
         """Run a fetched batch; each has a slot already."""
@@ -75,6 +78,9 @@ class Runner:
             run = Run(delivery)
             self._runs[delivery.id] = run
             run.task = create_task(self._run(run))
+        if self._wished:
+            wished, self._wished = self._wished, {}
+            self.cancel(list(wished.values()))
 
     def lost(self, lost: Sequence[tuple[str, Token]]) -> None:
         """Interrupt what belongs to somebody else now; its outcome is discarded."""
@@ -88,7 +94,11 @@ class Runner:
         """Interrupt what somebody wishes to be cancelled."""
         for signal in signals:
             run = self._runs.get(signal.id)
-            if run is not None and run.delivery.token == signal.token:
+            if run is None:
+                held = self._held.get(signal.id)
+                if held is not None and held.token == signal.token:
+                    self._wished[signal.id] = signal  # it was fetched, and is started in a moment
+            elif run.delivery.token == signal.token:
                 self._interrupter.interrupt(run, Cause.CANCELLED, signal.reason)
 
     def say_stopping(self) -> None:
@@ -113,9 +123,14 @@ class Runner:
         self._reporter.close()
 
     async def _run(self, run: Run) -> None:
+        if run.cause is not None:  # before its first step
+            run.definition = self._runtime.registry.get(run.delivery.task)
+            self._interrupter.leave(run, run.cause)
+            return
         try:
             outcome = await self._outcome(run)
             if run.has_reported:
+                run.is_closing = True
                 await self._reporter.written(run)
         except PluginError:
             self._runtime.log.exception("%s goes back to its queue", run.delivery.id)
@@ -142,7 +157,7 @@ class Runner:
         except DecodeError as exc:
             return outcomes.dead(runtime, delivery, f"undecodable: {exc}")
         if task.options.limited is not None:
-            refused = await self.limiter.admit(run, task, envelope)
+            refused = await self._refused(run, task, envelope)
             if refused is not None:
                 return refused
         if (hook := runtime.triggers.worker_execute_before) is not None:
@@ -155,6 +170,13 @@ class Runner:
         except Exception as exc:  # noqa: BLE001 - they do not fit, however often it is tried
             return outcomes.failure(runtime, task, delivery, run.started_at, exc)
         return await self._attempt(run, task, envelope, args, kwargs)
+
+    async def _refused(self, run: Run, task: TaskDefinition, envelope: Envelope) -> Outcome | GiveBack | None:
+        """Return what becomes of a delivery that its limits do not let run now; None where they do."""
+        try:
+            return await self.limiter.admit(run, task, envelope)
+        except Exception as exc:  # noqa: BLE001 - `limit_by` is of the user: what it raises is as the body's
+            return await self._failed(run, task, envelope, exc)
 
     def _without_run(self, delivery: Delivery, task: TaskDefinition | None, now: float) -> Outcome | None:
         """Return the outcome of what is not to be run; None of what is."""
@@ -179,12 +201,12 @@ class Runner:
     ) -> Outcome | GiveBack:
         try:
             value = await self._call(run, task, envelope, args, kwargs)
-            run.disarm()
             if run.cause is not None and run.cause is not Cause.LOST:
                 # A body that swallowed its interruption.
                 return await self._interrupted(run, task, envelope)
             outcome = outcomes.success(self._runtime, task, run.delivery, run.started_at or 0.0, value)
             if envelope.headers is not None:
+                run.is_closing = True
                 await send_next(self._runtime, envelope.headers, value)
         except BaseException as exc:
             run.disarm()
@@ -237,6 +259,8 @@ class Runner:
             value = await task.function(*args, **kwargs)
         else:
             value = await self._value(run, task, args, kwargs)
+        if limit is not None:
+            run.disarm()
         if triggers.task_executor_after_execute is not None:
             await triggers.task_executor_after_execute(
                 ExecutorAfter(task_executor=self, task_func=task, task_broker=run.delivery)
@@ -328,10 +352,11 @@ class Runner:
         if run.left:
             return
         run.left = True
-        run.disarm()
+        if run.timer is not None:
+            run.disarm()
         if self._runs.get(run.delivery.id) is run:
             del self._runs[run.delivery.id]
-        if run.has_permit:
+        if run.has_permit and run.delivery.id not in self._runs:  # a younger run of it has the same permit
             self.limiter.release(run)
         if run.has_reported:
             self._reporter.forget(run)

@@ -10,11 +10,13 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Sequence
 
-from qtasks.errors import BackendError, BackendMismatch
+from qtasks.errors import BackendError, BackendMismatch, BackendRefused
 from qtasks.models import GiveBack, Outcome, Settled
 from qtasks.plugins.events import ExecuteAfter
 from qtasks.protocols import Worker
 from qtasks.runtime import Runtime
+from qtasks.serialization import describe, encode_failure
+from qtasks.status import TaskStatus
 from qtasks.worker.backoff import Backoff
 from qtasks.worker.held import Held
 from qtasks.worker.slots import Slots
@@ -99,7 +101,7 @@ class Settler:
     async def _record(self) -> None:
         batch, self._outcomes = self._outcomes, []
         try:
-            answers = await self._runtime.dispatch.settle(batch)
+            answers = await self._settled(batch)
         except BaseException:
             self._outcomes = batch + self._outcomes
             raise
@@ -111,6 +113,17 @@ class Settler:
         self._held.drop(batch)
         if Settled.STALE in answers:
             self._count_stale(batch, answers)
+
+    async def _settled(self, batch: Sequence[Outcome]) -> Sequence[Settled]:
+        """Record a batch. Where the backend refuses it, each alone: one bad outcome holds up no other."""
+        try:
+            return await self._runtime.dispatch.settle(batch)
+        except BackendRefused as exc:
+            if len(batch) == 1:
+                text = "the outcome of %s cannot be stored: %s"
+                self._runtime.log.error(text, batch[0].id, exc)  # noqa: TRY400 - the line says all
+                return await self._runtime.dispatch.settle([_unstorable(batch[0], exc)])
+        return [answer for outcome in batch for answer in await self._settled([outcome])]
 
     def _event(self, outcome: Outcome) -> ExecuteAfter:
         delivery = self._held.get(outcome.id)
@@ -135,3 +148,16 @@ class Settler:
                     "discarded the outcome of %s: a younger delivery is known, or its record is gone",
                     outcome.id,
                 )
+
+
+def _unstorable(outcome: Outcome, error: BackendRefused) -> Outcome:
+    """Return what is recorded in place of an outcome that the backend refuses."""
+    return Outcome(
+        outcome.id,
+        outcome.token,
+        TaskStatus.ERROR,
+        outcome.finished_at,
+        outcome.started_at,
+        error=encode_failure(describe(error)),
+        remove_at=outcome.remove_at,
+    )

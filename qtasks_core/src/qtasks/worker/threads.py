@@ -10,7 +10,7 @@ import asyncio
 import contextvars
 import ctypes
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from queue import SimpleQueue
 from typing import Any
 
@@ -20,13 +20,14 @@ Work = Callable[[], Any]
 class Job:
     """One call in a thread: a future for its end, and the way to interrupt it."""
 
-    __slots__ = ("_ident", "_interrupted", "_lock", "_work", "future")
+    __slots__ = ("_cancel", "_ident", "_interrupted", "_lock", "_work", "future")
 
-    def __init__(self, work: Work) -> None:
+    def __init__(self, work: Work, cancel: Callable[[], bool] | None = None) -> None:
         self.future: asyncio.Future[tuple[Any, BaseException | None]] = (
             asyncio.get_running_loop().create_future()
         )
         self._work = work
+        self._cancel = cancel
         self._ident: int | None = None
         self._interrupted: type[BaseException] | None = None
         """Set where the interruption came before a thread had begun."""
@@ -64,6 +65,8 @@ class Job:
         """
         with self._lock:
             self._interrupted = kind
+            if self._cancel is not None and self._cancel():
+                return
             if self._ident is not None:
                 ctypes.pythonapi.PyThreadState_SetAsyncExc(
                     ctypes.c_ulong(self._ident), ctypes.py_object(kind)
@@ -81,6 +84,37 @@ def _resolve(future: asyncio.Future[Any], value: Any) -> None:
         future.set_result(value)
 
 
+class OwnLoop:
+    """A coroutine in a loop of its own, in a thread: one that waits there runs no line of Python."""
+
+    def __init__(self, start: Callable[[], Coroutine[Any, Any, Any]]) -> None:
+        self._start = start
+        self._task: asyncio.Task[Any] | None = None
+        self._is_cancelled = False
+
+    def run(self) -> Any:
+        """Run it in the calling thread and return its value."""
+        return asyncio.run(self._live())
+
+    def cancel(self) -> bool:
+        """Cancel it from any thread; False where it has ended."""
+        self._is_cancelled = True
+        task = self._task
+        if task is None:
+            return True  # its first step looks
+        try:
+            task.get_loop().call_soon_threadsafe(task.cancel)
+        except RuntimeError:
+            return False  # the loop has ended
+        return True
+
+    async def _live(self) -> Any:
+        self._task = asyncio.current_task()
+        if self._is_cancelled:
+            raise asyncio.CancelledError
+        return await self._start()
+
+
 class Threads:
     """As many daemon threads as there is work at one time; an idle one is taken first."""
 
@@ -90,10 +124,15 @@ class Threads:
         self._count = 0
         self._lock = threading.Lock()
 
-    def submit(self, work: Work) -> Job:
-        """Run `work` in a thread, with the context variables of the caller."""
+    def submit(self, work: Work, cancel: Callable[[], bool] | None = None) -> Job:
+        """Run `work` in a thread, with the context variables of the caller.
+
+        Args:
+            work: What to run.
+            cancel: Ends it gently; False says that this is not possible now.
+        """
         context = contextvars.copy_context()
-        job = Job(lambda: context.run(work))
+        job = Job(lambda: context.run(work), cancel)
         with self._lock:
             spawn = self._idle <= self._jobs.qsize()
             self._count += spawn

@@ -1,0 +1,259 @@
+"""Where two features meet, or a user does what nobody expects."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import AsyncIterator, Iterator
+from typing import Any
+from uuid import uuid4
+
+import pytest
+from core.conftest import Working
+from features.conftest import begun, until
+
+from qtasks.asyncio import AsyncTask, QueueTasks
+from qtasks.errors import TaskFailed
+from qtasks.plugins import TaskAdding, hookimpl
+
+
+async def test_a_chain_that_is_sent_again_is_the_same_chain(app: QueueTasks, working: Working) -> None:
+    """With `.options(id=…)` its later steps have the same ids too, and run once."""
+    ran: list[int] = []
+
+    @app.task
+    async def add(a: int, b: int) -> int:
+        ran.append(a)
+        return a + b
+
+    chain = app.chain(add.options(id=uuid4()).bind(1, 2), add.step(10))
+    async with working(app):
+        first, second = await chain.add_task(), await chain.add_task()
+        assert await first.result(5) == await second.result(5) == 13
+
+    assert first.ids == second.ids
+    assert ran == [1, 10]
+
+
+async def test_a_plugin_that_adds_to_a_message_keeps_the_chain(app: QueueTasks, working: Working) -> None:
+    """What it puts beside the arguments joins what is there."""
+
+    class Tracing:
+        @hookimpl
+        def qtasks_add_task_before_broker(self, event: TaskAdding) -> TaskAdding:
+            return event.replace(extra={"trace": "1"})
+
+    app.add_plugin(Tracing())
+
+    @app.task
+    async def add(a: int, b: int) -> int:
+        return a + b
+
+    async with working(app):
+        assert await (await app.chain(add.bind(1, 2), add.step(10)).add_task()).result(5) == 13
+
+
+async def test_a_later_step_is_what_its_task_says(app: QueueTasks, working: Working) -> None:
+    """Its queue and priority, as if it were sent by itself; `unique` ends no chain."""
+    app.config.queues = ("default", "other")
+
+    @app.task
+    async def first() -> int:
+        return 1
+
+    @app.task(queue="other", priority=6, unique="only")
+    async def second(value: int) -> int:
+        return value + 1
+
+    waiting = await second.options(delay=60).add_task(0)
+    async with working(app):
+        done = await app.chain(first.bind(), second.step()).get(timeout=5)
+
+    assert (done[1].queue, done[1].priority, done[1].returning) == ("other", 6, 2)
+    assert (await waiting.refresh()).status == "delayed"
+
+
+async def test_the_order_of_dicts_and_sets_does_not_count(app: QueueTasks) -> None:
+    """Equal arguments are one task, however they were made."""
+
+    @app.task(unique=True)
+    async def load(where: dict[str, int], tags: set[str]) -> None: ...
+
+    first = await load.add_task({"a": 1, "b": 2}, {"x", "y", "z"})
+    second = await load.add_task({"b": 2, "a": 1}, {"z", "y", "x"})
+
+    assert first.id == second.id
+
+
+async def test_words_that_cannot_be_written_hold_nobody_up(app: QueueTasks, working: Working) -> None:
+    """A lone surrogate in a note or a reason is escaped, and other bodies are heard."""
+
+    @app.task(echo=True)
+    async def odd(self: AsyncTask[Any, Any]) -> None:
+        self.ctx.progress(0.5, "file \udcff")
+        self.ctx.cancel("no \udcff")
+
+    @app.task(echo=True)
+    async def usual(self: AsyncTask[Any, Any]) -> None:
+        self.ctx.progress(1, "fine")
+
+    async with working(app):
+        one, other = await odd.add_task(), await usual.add_task()
+        ended, done = await one.wait(5), await other.wait(5)
+
+    assert (ended.status, ended.note, ended.reason) == ("cancel", "file \\udcff", "no \\udcff")
+    assert (done.status, done.note) == ("success", "fine")
+
+
+@pytest.mark.parametrize("executor", ["loop", "thread"])
+async def test_a_handler_that_stops_is_an_error(app: QueueTasks, working: Working, executor: str) -> None:
+    """StopIteration of a handler does not pass for the end of the body."""
+
+    def stop(value: int) -> None:
+        raise StopIteration(value)
+
+    @app.task(generate_handler=stop, executor=executor)
+    def numbers() -> Iterator[int]:
+        yield 1
+        yield 2
+
+    async with working(app):
+        assert (await (await numbers.add_task()).wait(5)).status == "error"
+
+
+async def test_a_plain_generator_on_the_loop_is_closed(app: QueueTasks, working: Working) -> None:
+    """When it is cancelled while its handler waits, its `finally` runs."""
+    waiting, closed = asyncio.Event(), asyncio.Event()
+
+    async def handle(_value: int) -> None:
+        waiting.set()
+        await asyncio.sleep(60)
+
+    @app.task(generate_handler=handle, executor="loop")
+    def numbers() -> Iterator[int]:
+        try:
+            yield 1
+        finally:
+            closed.set()
+
+    async with working(app), asyncio.timeout(10):
+        task = await numbers.add_task()
+        await waiting.wait()
+        await task.cancel()
+        assert (await task.wait(5)).status == "cancel"
+        await closed.wait()
+
+
+async def test_an_async_body_in_a_thread_reaches_the_app(app: QueueTasks, working: Working) -> None:
+    """Its context and its calls go to the loop of the worker, from the loop of its own."""
+
+    @app.task
+    async def double(a: int) -> int:
+        return 2 * a
+
+    @app.task(echo=True, executor="thread")
+    async def ask(self: AsyncTask[Any, Any]) -> list[Any]:
+        me = await self.ctx.get_metadata()
+        other = await self.add_task(4, task_name="double")
+        return [me.status.value, await other.result(5)]
+
+    async with working(app):
+        assert await (await ask.add_task()).result(5) == ["process", 8]
+
+
+async def test_an_async_body_in_a_thread_is_cancelled_while_it_waits(
+    app: QueueTasks, working: Working
+) -> None:
+    """It runs no line of Python then, and ends all the same, with its `finally` blocks."""
+    waits, cleaned = threading.Event(), threading.Event()
+
+    @app.task(executor="thread")
+    async def sleep() -> None:
+        try:
+            waits.set()
+            await asyncio.sleep(60)
+        finally:
+            cleaned.set()
+
+    async with working(app):
+        task = await sleep.add_task()
+        await until(waits.is_set)
+        await task.cancel("enough")
+        assert (await task.wait(5)).status == "cancel"
+        await until(cleaned.is_set)
+
+
+async def test_an_async_body_in_a_thread_may_be_cancelled_at_any_moment(
+    app: QueueTasks, working: Working
+) -> None:
+    """Also while its loop is being made: nothing is left open."""
+
+    @app.task(executor="thread")
+    async def sleep() -> None:
+        await asyncio.sleep(60)
+
+    async with working(app):
+        for _ in range(10):
+            task = await sleep.add_task()
+            await begun(task)
+            await task.cancel()
+            assert (await task.wait(5)).status == "cancel"
+
+
+async def test_a_limit_whose_key_cannot_be_told_is_an_error(app: QueueTasks, working: Working) -> None:
+    """What the function of `limit_by` raises ends the task, and not its worker's patience."""
+
+    def key(account: str) -> str:
+        raise LookupError(f"no key for {len(account)} letters")
+
+    @app.task(concurrency=1, limit_by=key)
+    async def work(account: str) -> None: ...
+
+    async with working(app):
+        with pytest.raises(TaskFailed, match="no key for 3 letters"):
+            await (await work.add_task("ann")).result(5)
+
+
+async def test_many_wait_for_a_place_without_delay(app: QueueTasks, working: Working) -> None:
+    """Fifty short bodies one at a time: a place that is free is taken soon."""
+
+    @app.task(concurrency=1)
+    async def work() -> None: ...
+
+    async with working(app), asyncio.timeout(20):
+        for task in await app.add_tasks(work.bind() for _ in range(50)):
+            assert (await task.wait(20)).status == "success"
+
+
+async def test_a_wish_that_comes_with_the_fetch_counts(app: QueueTasks, working: Working) -> None:
+    """Cancelled in the moment in which workers take it: it ends, and none is left in hand."""
+
+    @app.task
+    async def sleep() -> None:
+        await asyncio.sleep(60)
+
+    async with working(app), asyncio.timeout(20):
+        tasks = []
+        for _ in range(20):
+            task = await sleep.add_task()
+            await asyncio.sleep(0)
+            await task.cancel()
+            tasks.append(task)
+        assert {(await task.wait(5)).status.value for task in tasks} == {"cancel"}
+
+
+async def test_a_stream_ends_with_its_listener(app: QueueTasks, working: Working) -> None:
+    """Who stops to listen in the middle leaves nothing behind, and the task goes on."""
+
+    @app.task
+    async def numbers() -> AsyncIterator[int]:
+        for number in range(100):
+            yield number
+            await asyncio.sleep(0)
+
+    async with working(app), asyncio.timeout(10):
+        task = await numbers.add_task()
+        async for number in task.stream():
+            if number == 3:
+                break
+        assert await task.result(5) == list(range(100))
