@@ -12,8 +12,9 @@ import pytest
 from core.conftest import Working
 from features.conftest import begun, until
 
+from qtasks import Unique
 from qtasks.asyncio import AsyncTask, QueueTasks
-from qtasks.errors import TaskFailed
+from qtasks.errors import ConfigError, TaskFailed, UsageError
 from qtasks.plugins import TaskAdding, hookimpl
 
 
@@ -257,3 +258,74 @@ async def test_a_stream_ends_with_its_listener(app: QueueTasks, working: Working
             if number == 3:
                 break
         assert await task.result(5) == list(range(100))
+
+
+async def test_a_chain_that_is_kept_away_is_told(app: QueueTasks) -> None:
+    """Its first step is unique, and another task has its place: the later steps would be lost."""
+
+    @app.task(unique="only")
+    async def first() -> int:
+        return 1
+
+    @app.task
+    async def second(value: int) -> int:
+        return value
+
+    await first.add_task()
+    with pytest.raises(UsageError, match="keeps the first step away"):
+        await app.chain(first.bind(), second.step()).add_task()
+
+
+@pytest.mark.parametrize(
+    "options",
+    [{"concurrency": 1, "limit_by": "acount"}, {"unique": Unique(args=["acount"])}],
+    ids=["limit_by", "unique"],
+)
+def test_a_misspelt_parameter_is_found_at_registration(options: dict[str, Any]) -> None:
+    """It would make one limit for all, or fail at each call."""
+
+    async def work(account: str) -> None: ...
+
+    with pytest.raises(ConfigError, match=r"'acount'.*account"):
+        QueueTasks("x", "memory://").task(**options)(work)
+
+
+async def test_a_bound_call_takes_nothing_more(app: QueueTasks) -> None:
+    """What is written beside it would be ignored."""
+
+    @app.task
+    async def work(a: int) -> None: ...
+
+    add: Any = app.add_task
+    with pytest.raises(UsageError, match="already"):
+        await add(work.bind(1), 2)
+    with pytest.raises(UsageError, match="already"):
+        await add(work.bind(1), priority=9)
+    add = app.add_tasks
+    with pytest.raises(UsageError, match="bound calls"):
+        await add(["work"])
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.5, True, "x"])
+async def test_a_limit_is_a_whole_number(app: QueueTasks, wrong: Any) -> None:
+    """For `find` and for `peek`; an unknown status is named too."""
+    with pytest.raises(ConfigError, match="limit"):
+        await app.find(limit=wrong)
+    with pytest.raises(ConfigError, match="limit"):
+        await app.queues.peek("default", wrong)
+    with pytest.raises(ConfigError, match="status is one of"):
+        await app.find(status="nonsense")
+
+
+async def test_a_stream_gives_what_was_yielded(app: QueueTasks, working: Working) -> None:
+    """Also where `decode` makes something else of the list."""
+
+    @app.task(decode=lambda values: [*values, "more"])
+    async def numbers() -> AsyncIterator[int]:
+        for number in range(3):
+            yield number
+
+    async with working(app), asyncio.timeout(10):
+        task = await numbers.add_task()
+        assert [number async for number in task.stream()] == [0, 1, 2]
+        assert await task.result(5) == [0, 1, 2, "more"]

@@ -155,14 +155,16 @@ async def test_a_lost_worker_frees_its_places(app: QueueTasks, working: Working)
 
 
 @pytest.mark.parametrize(
-    ("rate", "seconds"), [("100/m", 0.6), ("5/10s", 2.0), (4, 0.25), ("1/h", 3600.0), ("0.5/s", 2.0)]
+    ("rate", "seconds"), [("100/m", 0.6), ("5/10s", 2.0), (4, 0.25), ("1/hour", 3600.0), ("0.5/s", 2.0)]
 )
 def test_a_rate_is_a_number_or_text(rate: object, seconds: float) -> None:
     """Per second, or per so many seconds, minutes, hours, days."""
     assert interval_of(rate) == pytest.approx(seconds)
 
 
-@pytest.mark.parametrize("wrong", ["fast", "0/s", "5", 0, -1, float("inf"), True, "5/0s", "-1/s"])
+@pytest.mark.parametrize(
+    "wrong", ["fast", "0/s", "5", 0, -1, float("inf"), True, "5/0s", "-1/s", "100/month", "1/ms"]
+)
 def test_what_is_no_rate_is_refused(wrong: object) -> None:
     """The error shows how it is written."""
     with pytest.raises(ConfigError, match="'100/m'"):

@@ -13,12 +13,13 @@ from qtasks.errors import ResultTimeout, UsageError
 from qtasks.ids import new_id
 from qtasks.models import Record
 from qtasks.options import check_timeout
+from qtasks.producer import Call
 from qtasks.result import Task
+from qtasks.serialization import decode_envelope
 from qtasks.status import TaskStatus
 from qtasks.steps import THEN, written
 
 if TYPE_CHECKING:
-    from qtasks.producer import Call
     from qtasks.producing import Producing
 
 
@@ -30,6 +31,9 @@ class Chain:
     """
 
     def __init__(self, app: Producing, calls: Sequence[Call]) -> None:
+        for call in calls:
+            if not isinstance(call, Call):
+                raise UsageError(f"a chain is made of bound calls, such as task.bind(1), not of {call!r}")
         if not calls:
             raise UsageError("a chain needs at least one call: app.chain(first.bind(1), second.bind())")
         for call in calls[1:]:
@@ -46,6 +50,7 @@ class Chain:
             TaskArgumentError: The arguments of the first step do not fit.
             EncodeError: An argument of a step cannot be sent.
             BackendError: It was not accepted.
+            UsageError: The first step is unique, and another task that is no chain keeps it away.
         """
         first, *later = self._calls
         if later:
@@ -53,6 +58,8 @@ class Chain:
             steps = written(later, _ids(options.id, len(later)), self._app.clock.now())
             first = structs.replace(first, options=options, headers={**first.headers, THEN: steps})
         task = await self._app.send_one(first, None)
+        if later and THEN not in (decode_envelope(task.record.body).headers or {}):
+            raise UsageError(f"{task} keeps the first step away (unique), and is no chain: nothing was sent")
         return StartedChain(task, _ids(task.id, len(later)))
 
     async def get(self, timeout: float | None = 50.0) -> list[Task[Any]]:

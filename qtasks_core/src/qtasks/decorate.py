@@ -44,6 +44,8 @@ def define(function: Callable[..., Any], name: str | None, keywords: Mapping[str
     options["ack"] = _ack(rest.pop("ack", Ack.LATE))
     options["unique"] = Unique.of(rest.pop("unique", None))
     options.setdefault("description", (function.__doc__ or "").strip())
+    if not isinstance(options["description"], str):
+        raise ConfigError(f"description is text, not {options['description']!r}")
     _check_memory(options)
     check_extra(rest)
     return TaskDefinition.of(function, name, TaskOptions(extra=rest, **options))
@@ -61,6 +63,8 @@ def _callable(name: str, value: Any) -> Any:
 
 
 def _middlewares(name: str, value: Any) -> tuple[type[TaskMiddleware], ...]:
+    if value is not None and not isinstance(value, (type, list, tuple)):
+        raise ConfigError(f"{name} is a list of classes, not {value!r}")
     kinds = (value,) if isinstance(value, type) else tuple(value or ())
     for kind in kinds:
         check_middleware(name, kind)

@@ -9,7 +9,7 @@ from uuid import UUID
 
 from qtasks.ids import as_id
 from qtasks.models import Query
-from qtasks.options import check_queue
+from qtasks.options import check_count, check_queue
 from qtasks.queues import PAUSES
 from qtasks.result import Task
 from qtasks.status import TaskStatus
@@ -110,6 +110,7 @@ class Queues:
     async def peek(self, name: str, limit: int = 10) -> list[Task[Any]]:
         """Return the tasks that would be taken next, in their order; none is taken."""
         check_queue(name)
+        check_count("limit", limit)
         await self._app.connect()
         ids = await self._app.broker.peek(name, limit)
         records = await self._app.storage.get(ids)

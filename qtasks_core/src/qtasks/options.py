@@ -183,6 +183,12 @@ def check_timeout(value: float | None) -> None:
         raise ConfigError(f"timeout must be seconds, 0 or more, or None to wait without limit, not {value!r}")
 
 
+def check_count(name: str, value: int) -> None:
+    """Raise ConfigError unless it is a whole number, at least 1."""
+    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+        raise ConfigError(f"{name} must be a whole number, at least 1, not {value!r}")
+
+
 def check_delay(delay: float | None, eta: datetime | None) -> None:
     """Raise ConfigError unless at most one is given and it can be kept.
 

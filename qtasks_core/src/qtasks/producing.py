@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from collections.abc import Set as AbstractSet
 from itertools import islice
 from typing import TYPE_CHECKING, Any, Final, cast, overload
@@ -12,11 +12,12 @@ from uuid import UUID
 from typing_extensions import TypeVar
 
 from qtasks.chain import Chain
+from qtasks.errors import ConfigError, UsageError
 from qtasks.ids import as_id
 from qtasks.lifecycle import tell
 from qtasks.manage import DeadLetters, Queues
 from qtasks.models import Cancel, Cancelled, Counts, Items, Query, Record, WorkerInfo
-from qtasks.options import NO_OPTIONS, CallOptions, check_timeout
+from qtasks.options import NO_OPTIONS, CallOptions, check_count, check_timeout
 from qtasks.plugins.events import AppFlushed, AppPinged, TaskRead
 from qtasks.producer import Call, send
 from qtasks.result import Task, found
@@ -110,6 +111,8 @@ class Producing:
             ResultTimeout: It was accepted and has not ended within `timeout` seconds.
         """
         if isinstance(task_name, Call):
+            if args or kwargs or priority is not None:
+                raise UsageError("a bound call has its arguments and options already: .options(…).bind(…)")
             return await self.send_one(task_name, timeout)
         options = NO_OPTIONS if priority is None else CallOptions(priority=priority)
         return await self.send_one(Call(task_name, args, kwargs, options, self.tasks.get(task_name)), timeout)
@@ -123,6 +126,7 @@ class Producing:
         runtime = await self._home.ready()
         remaining, tasks = iter(calls), list[Task[Any]]()
         while batch := list(islice(remaining, BATCH)):
+            _check_calls(batch)
             tasks += await send(_app(self), runtime, batch)
         return tasks
 
@@ -173,6 +177,7 @@ class Producing:
             limit: At most so many.
             after: Begin behind this one, the last of the page before.
         """
+        check_count("limit", limit)
         await self._home.ready()
         page = None if after is None else (after.record.created_at, after.id)
         query = Query(_statuses(status), queue, task, page, limit)
@@ -265,9 +270,19 @@ def _app(side: Producing) -> QueueTasks:
     return cast("QueueTasks", side)
 
 
+def _check_calls(calls: Sequence[object]) -> None:
+    for call in calls:
+        if not isinstance(call, Call):
+            raise UsageError(f"add_tasks takes bound calls, such as task.bind(1), not {call!r}")
+
+
 def _statuses(
     status: TaskStatus | str | Collection[TaskStatus | str] | None,
 ) -> frozenset[TaskStatus] | None:
     if status is None:
         return None
-    return frozenset(map(TaskStatus, (status,) if isinstance(status, str) else status))
+    try:
+        return frozenset(map(TaskStatus, (status,) if isinstance(status, str) else status))
+    except (TypeError, ValueError) as exc:
+        known = ", ".join(TaskStatus)
+        raise ConfigError(f"status is one of {known}, or several of them, not {status!r}") from exc

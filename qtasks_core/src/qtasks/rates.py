@@ -13,7 +13,9 @@ from qtasks.models import Ask
 
 SECONDS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
 
-_RATE: Final = re.compile(r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d*)\s*([smhd])\w*\s*")
+_RATE: Final = re.compile(
+    r"\s*(\d+(?:\.\d+)?)\s*/\s*(\d*)\s*(s|sec|seconds?|m|min|minutes?|h|hours?|d|days?)\s*"
+)
 
 By = str | Callable[..., Any] | None
 """What has a limit of its own: the value of one parameter, or of a function that gets all by their names."""
@@ -77,7 +79,7 @@ def interval_of(rate: object) -> float:
         ConfigError: It is no rate.
     """
     if isinstance(rate, str) and (match := _RATE.fullmatch(rate)):
-        number, period = float(match[1]), float(match[2] or 1) * SECONDS[match[3]]
+        number, period = float(match[1]), float(match[2] or 1) * SECONDS[match[3][0]]
         if number > 0 and period > 0:
             return period / number
     elif is_number(rate) and rate > 0:  # type: ignore[operator]  # is_number has looked at it

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from qtasks.errors import TaskArgumentError, TaskError, TaskNameTaken
+from qtasks.errors import ConfigError, TaskArgumentError, TaskError, TaskNameTaken
 from qtasks.executors import TaskExecutor
 from qtasks.isolation import check_importable, check_memory_limit_supported
 from qtasks.options import Executor, TaskOptions
@@ -49,6 +49,7 @@ class TaskDefinition:
         executor = options.executor or (Executor.LOOP if is_async else Executor.THREAD)
         _check_kind(task_name, options, executor, function, is_generator=is_generator)
         signature = Signature.of(function, skip_first=options.echo, name=task_name)
+        _check_names(task_name, options, signature)
         is_simple = not is_generator and _is_simple(options, executor, is_async=is_async)
         return cls(task_name, function, signature, options, is_async, is_generator, executor, is_simple)
 
@@ -89,6 +90,17 @@ def _is_simple(options: TaskOptions, executor: object, *, is_async: bool) -> boo
     usual = executor is (Executor.LOOP if is_async else Executor.THREAD)
     around = options.echo or options.decode or options.middlewares_before or options.middlewares_after
     return usual and not around
+
+
+def _check_names(name: str, options: TaskOptions, signature: Signature) -> None:
+    """Raise ConfigError where an option names a parameter that the task does not have."""
+    wanted = [] if options.unique is None else list(options.unique.args or ())
+    if options.limited is not None and isinstance(options.limited.by, str):
+        wanted.append(options.limited.by)
+    for one in wanted:
+        if one not in signature.parameters:
+            known = ", ".join(signature.parameters) or "none"
+            raise ConfigError(f"task {name!r} has no parameter {one!r}; its parameters: {known}")
 
 
 def _check_kind(

@@ -327,9 +327,9 @@ class Task(TaskView[R]):
                 break
         view = type(self)(self._source, _present(self, record))
         value: Any = view.value()
-        seen = number if view.token.delivery == delivery else 0
-        for item in value[seen:] if isinstance(value, list) else ():
-            yield item
+        if (not number or view.token.delivery != delivery) and isinstance(value, list):
+            for item in value:  # nothing of this run was heard: it came too late, or is no generator
+                yield item
 
     async def result(self, timeout: float | None = None) -> R:
         """Return what the body returned, once it has.

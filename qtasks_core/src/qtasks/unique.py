@@ -40,10 +40,11 @@ class Unique:
     def __post_init__(self) -> None:
         if self.key is not None and self.args is not None:
             raise ConfigError("unique takes either a key or the names of arguments, not both")
-        if self.key is not None and not (isinstance(self.key, str) and 0 < len(self.key) <= LONGEST_NAME):
+        if self.key is not None and not (_is_text(self.key) and len(self.key) <= LONGEST_NAME):
             raise ConfigError(f"a unique key is a text of 1 … {LONGEST_NAME} characters, not {self.key!r}")
-        if isinstance(self.args, str):
-            raise ConfigError(f"unique args are a list of names, not {self.args!r}")
+        names = self.args
+        if names is not None and (isinstance(names, str) or not names or not all(map(_is_text, names))):
+            raise ConfigError(f"unique args are a list of names of parameters, not {names!r}")
         if self.ttl is not None and not (is_number(self.ttl) and self.ttl > 0):
             raise ConfigError(f"unique ttl must be a positive number of seconds, not {self.ttl!r}")
         object.__setattr__(self, "states", _states(self.states))
@@ -105,6 +106,10 @@ def _ordered(value: Any) -> Any:
 
 def _written(value: Any) -> bytes:
     return encode_value(value, "the arguments that make the task unique")
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != "" and value.isprintable()
 
 
 def _states(states: Collection[TaskStatus | str]) -> frozenset[TaskStatus]:

@@ -137,6 +137,11 @@ class Signature:
             args = [*args[: len(self.names)], *self._decoded_rest(sent, self._rest)]
         return args, self._decoded_keywords(kwargs) if kwargs else kwargs
 
+    @property
+    def parameters(self) -> tuple[str, ...]:
+        """The names of all parameters, those of `*args` and `**kwargs` too."""
+        return self._arity.names
+
     def secret_places(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Place]:
         """Return the positions and names of the secret arguments of a call."""
         if not self.secrets:

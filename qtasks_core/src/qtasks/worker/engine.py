@@ -136,6 +136,8 @@ class AsyncWorker:
             for task in parts.tasks:
                 task.cancel()
             parts.runtime.log.removeFilter(self._repeats)
+            if self.failed is not None and self.failed.done() and not self.failed.cancelled():
+                self.failed.exception()  # whoever waited for it has gone, or has raised it
             self._parts = None
         if (hook := parts.runtime.triggers.worker_stop) is not None:
             await hook(WorkerStop(worker=self))

@@ -22,7 +22,7 @@ def why_not_run(delivery: Delivery, config: QueueConfig, now: float, *, is_once:
         is_once: Whether its task is run at most once, `ack="early"`.
     """
     if is_once and delivery.losses:
-        return "its worker was lost, and it may have run (ack='early': at most once)"
+        return "its worker was lost, or a plugin failed before its body (ack='early': at most once)"
     if delivery.losses >= config.max_deliveries:
         most = config.max_deliveries
         return f"its worker was lost {delivery.losses} times in a row (max_deliveries is {most})"
