@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, cast
 
 from qtasks.result import Task
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
+    from qtasks.result import Source
 
 
 class Elsewhere:
@@ -29,6 +30,6 @@ class Elsewhere:
                 return await value(*args, **kwargs)
             future = asyncio.run_coroutine_threadsafe(value(*args, **kwargs), home)
             answer = await asyncio.wrap_future(future)
-            return Task(self, answer.record) if isinstance(answer, Task) else answer
+            return Task(cast("Source", self), answer.record) if isinstance(answer, Task) else answer
 
         return call
