@@ -101,7 +101,7 @@ def stop_on_signals(request_stop: Callable[[], None], log: Logger, patience: flo
     finally:
         watch.close()
         for number, handler in before.items():
-            signal.signal(number, handler)
+            signal.signal(number, signal.SIG_IGN if _only_works else handler)
 
 
 def _of_the_program(handler: Any) -> Callable[[int, FrameType | None], object] | None:
@@ -109,6 +109,10 @@ def _of_the_program(handler: Any) -> Callable[[int, FrameType | None], object] |
     owner = getattr(getattr(handler, "func", handler), "__self__", None)
     is_pythons = handler is signal.default_int_handler or isinstance(owner, asyncio.Runner)
     return handler if callable(handler) and not is_pythons else None
+
+
+_only_works = False
+"""Whether this process ends with its worker: then signals that come after it have nothing to end."""
 
 
 class Exit:
@@ -124,7 +128,8 @@ def last_thing() -> Iterator[Exit]:
     Threads and coroutines that tasks have left behind, also the threads of `asyncio.to_thread`, are waited
     for `EXIT_TIME` seconds at most, and late repeats of the signals do not spoil the exit.
     """
-    leaving, code = Exit(), 1
+    global _only_works  # noqa: PLW0603 - it is a fact of the process
+    leaving, code, _only_works = Exit(), 1, True
     try:
         yield leaving
         code = leaving.code
