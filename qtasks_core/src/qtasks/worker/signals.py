@@ -128,7 +128,7 @@ def last_thing() -> Iterator[Exit]:
     Threads and coroutines that tasks have left behind, also the threads of `asyncio.to_thread`, are waited
     for `EXIT_TIME` seconds at most, and late repeats of the signals do not spoil the exit.
     """
-    global _only_works  # noqa: PLW0603 - it is a fact of the process
+    global _only_works
     leaving, code, _only_works = Exit(), 1, True
     try:
         yield leaving
