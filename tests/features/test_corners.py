@@ -329,3 +329,26 @@ async def test_a_stream_gives_what_was_yielded(app: QueueTasks, working: Working
         task = await numbers.add_task()
         assert [number async for number in task.stream()] == [0, 1, 2]
         assert await task.result(5) == [0, 1, 2, "more"]
+
+
+async def test_a_function_that_tells_no_parameters_may_be_unique(app: QueueTasks) -> None:
+    """Such as one that is written in C: what it is given counts by its place."""
+    greatest = app.task(name="greatest", unique=True)(max)
+    send: Any = greatest.add_task
+
+    assert (await send(1, 2)).id == (await send(1, 2)).id
+    assert (await send(1, 2)).id != (await send(2, 1)).id
+
+
+async def test_a_number_too_large_for_a_float_is_refused(app: QueueTasks, working: Working) -> None:
+    """As progress, in the body; as a pause between runs, at registration."""
+
+    @app.task(echo=True)
+    async def report(self: AsyncTask[Any, Any]) -> None:
+        self.ctx.progress(10**400)
+
+    async with working(app):
+        with pytest.raises(TaskFailed, match="from 0 to 1"):
+            await (await report.add_task()).result(5)
+    with pytest.raises(ConfigError, match="backoff"):
+        app.task(name="other", retry=1, backoff=10**400)(print)

@@ -42,3 +42,8 @@ class SystemClock:
 
 
 SYSTEM_CLOCK = SystemClock()
+
+
+def moment_after(now: float, seconds: float | None) -> float | None:
+    """Return the moment so many seconds from now; None, which is never, where there are none."""
+    return None if seconds is None else now + seconds

@@ -6,7 +6,7 @@ import math
 import os
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeGuard
 
 from qtasks.errors import ConfigError
 from qtasks.queues import Weights, is_weighted_name
@@ -62,11 +62,14 @@ def _is_function(value: Any) -> bool:
 
 
 def _is_int(low: int, high: int | None = None) -> Callable[[Any], bool]:
-    def check(value: Any) -> bool:
-        whole = isinstance(value, int) and not isinstance(value, bool)
-        return whole and value >= low and (high is None or value <= high)
+    return lambda value: is_whole(value, low, high)
 
-    return check
+
+def is_whole(value: object, low: int, high: int | None = None) -> TypeGuard[int]:
+    """Whether it is a whole number between these; true and false are none."""
+    if not isinstance(value, int) or isinstance(value, bool):
+        return False
+    return value >= low and (high is None or value <= high)
 
 
 def is_number(value: object) -> bool:

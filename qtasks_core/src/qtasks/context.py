@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import math
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, NoReturn, Protocol
 from uuid import UUID
 
+from qtasks.config import is_number
 from qtasks.errors import TaskCancelError, TaskPluginTriggerError, UsageError
 
 if TYPE_CHECKING:
@@ -88,8 +88,7 @@ class TaskContext:
         Raises:
             UsageError: The share is no number from 0 to 1.
         """
-        number = isinstance(share, (int, float)) and not isinstance(share, bool) and math.isfinite(share)
-        if not number or not 0 <= share <= 1:
+        if not is_number(share) or not 0 <= share <= 1:
             raise UsageError(f"progress is a number from 0 to 1, not {share!r}")
         self._host.progress(float(share), None if note is None else writable(note))
 

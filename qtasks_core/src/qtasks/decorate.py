@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
-from qtasks.config import is_number
+from qtasks.config import is_whole
 from qtasks.errors import ConfigError
 from qtasks.executors import TaskExecutor, TaskMiddleware
 from qtasks.options import Ack, Executor, TaskOptions, check_extra, retry_policy
@@ -117,5 +117,5 @@ def _check_memory(options: Mapping[str, Any]) -> None:
         return
     if options["executor"] is not Executor.PROCESS:
         raise ConfigError("max_memory limits a process: it needs executor='process'")
-    if not is_number(memory) or not isinstance(memory, int) or memory <= 0:
+    if not is_whole(memory, 1):
         raise ConfigError(f"max_memory is a whole number of bytes, not {memory!r}")

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
+from qtasks.clock import moment_after
 from qtasks.ids import as_id
 from qtasks.models import Query
 from qtasks.options import check_count, check_queue
@@ -50,7 +51,6 @@ class Queues:
 
     async def info(self) -> list[QueueState]:
         """Return what each queue holds, by name; paused ones also where they are empty."""
-        await self._app.connect()
         paused = await self.paused()
         now = self._app.clock.now()
         states = {
@@ -95,8 +95,7 @@ class Queues:
         """End everything that waits in the queue as `cancel` and return how many; what runs goes on."""
         check_queue(name)
         runtime = await self._app.connect()
-        ttl = self._app.config.result_ttl
-        remove_at = None if ttl is None else self._app.clock.now() + ttl
+        remove_at = moment_after(self._app.clock.now(), self._app.config.result_ttl)
         waiting = sum(
             queue.ready + queue.delayed for queue in await self._app.broker.queues() if queue.name == name
         )

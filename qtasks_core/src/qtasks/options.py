@@ -10,7 +10,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_number, is_queue_name
+from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_number, is_queue_name, is_whole
 from qtasks.errors import ConfigError
 from qtasks.ids import as_id
 from qtasks.rates import Limited
@@ -156,8 +156,7 @@ def _within_one_letter(left: str, right: str) -> bool:
 
 def check_priority(value: int | None) -> None:
     """Raise ConfigError (a ValueError) unless it is None or a whole number 0 … 9."""
-    whole = isinstance(value, int) and not isinstance(value, bool)
-    if value is not None and not (whole and 0 <= value <= MOST_URGENT):
+    if value is not None and not is_whole(value, 0, MOST_URGENT):
         raise ConfigError(f"priority must be a whole number 0 … 9 (higher is more urgent), not {value!r}")
 
 
@@ -185,7 +184,7 @@ def check_timeout(value: float | None) -> None:
 
 def check_count(name: str, value: int) -> None:
     """Raise ConfigError unless it is a whole number, at least 1."""
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
+    if not is_whole(value, 1):
         raise ConfigError(f"{name} must be a whole number, at least 1, not {value!r}")
 
 

@@ -124,7 +124,7 @@ def _unique_key(call: Call, wish: Unique | bool | str, now: float) -> UniqueKey 
     if definition is None:
         bound = bound_by_place(call.args, call.kwargs)
     else:
-        bound = definition.bound(call.args, call.kwargs)
+        bound = definition.signature.bound(call.args, call.kwargs)
     return unique.key_of(call.task_name, bound, now)
 
 

@@ -12,6 +12,7 @@ from uuid import UUID
 from typing_extensions import TypeVar
 
 from qtasks.chain import Chain
+from qtasks.clock import moment_after
 from qtasks.errors import ConfigError, UsageError
 from qtasks.ids import as_id
 from qtasks.lifecycle import tell
@@ -217,8 +218,8 @@ class Producing:
             `ended`: it waited, and is `cancel` now. `asked`: it runs, and its worker is told. `final`: it had
             ended. `unknown`: there is no such task; nothing is remembered for a later one.
         """
-        runtime, ttl = await self._home.ready(), self.config.result_ttl
-        remove_at = None if ttl is None else self.clock.now() + ttl
+        runtime = await self._home.ready()
+        remove_at = moment_after(self.clock.now(), self.config.result_ttl)
         wish = Cancel(as_id(uuid), reason or "cancelled by request", remove_at)
         return (await runtime.dispatch.cancel((wish,)))[0]
 

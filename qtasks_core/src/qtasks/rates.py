@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qtasks.config import is_number
+from qtasks.config import is_number, is_whole
 from qtasks.errors import ConfigError
 from qtasks.models import Ask
 
@@ -50,8 +50,8 @@ class Limited:
                     "limit_by needs rate_limit or concurrency: it says what these are counted by"
                 )
             return None
-        if concurrency is not None:
-            concurrency = _whole(concurrency)
+        if concurrency is not None and not is_whole(concurrency, 1):
+            raise ConfigError(f"concurrency must be a whole number, at least 1, not {concurrency!r}")
         interval = None if rate_limit is None else interval_of(rate_limit)
         return cls(interval, concurrency, limit_by)
 
@@ -85,9 +85,3 @@ def interval_of(rate: object) -> float:
     elif is_number(rate) and rate > 0:  # type: ignore[operator]  # is_number has looked at it
         return 1.0 / rate  # type: ignore[operator]
     raise ConfigError(f"rate_limit is starts per second, or text such as '100/m' or '5/10s', not {rate!r}")
-
-
-def _whole(value: object) -> int:
-    if not isinstance(value, int) or isinstance(value, bool) or value < 1:
-        raise ConfigError(f"concurrency must be a whole number, at least 1, not {value!r}")
-    return value

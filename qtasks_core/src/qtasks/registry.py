@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
 
-from qtasks.errors import ConfigError, TaskArgumentError, TaskError, TaskNameTaken
+from qtasks.errors import ConfigError, TaskError, TaskNameTaken
 from qtasks.executors import TaskExecutor
 from qtasks.isolation import check_importable, check_memory_limit_supported
 from qtasks.options import Executor, TaskOptions
@@ -45,7 +45,7 @@ class TaskDefinition:
             raise TaskError(f"{function!r} needs a name: @app.task(name=…)")
         call = getattr(function, "__call__", None)  # noqa: B004 - its __call__ may be async
         is_async = _is_async(function) or _is_async(call)
-        is_generator = is_generator_function(function) or is_generator_function(call)
+        is_generator = _is_generator(function) or _is_generator(call)
         executor = options.executor or (Executor.LOOP if is_async else Executor.THREAD)
         _check_kind(task_name, options, executor, function, is_generator=is_generator)
         signature = Signature.of(function, skip_first=options.echo, name=task_name)
@@ -53,32 +53,13 @@ class TaskDefinition:
         is_simple = not is_generator and _is_simple(options, executor, is_async=is_async)
         return cls(task_name, function, signature, options, is_async, is_generator, executor, is_simple)
 
-    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
-        """Return the arguments of a call by the names of their parameters, defaults included.
-
-        What `*args` and `**kwargs` take is there by the names of these.
-
-        Raises:
-            TaskArgumentError: They do not fit.
-        """
-        signature = inspect.signature(self.function)
-        if self.options.echo:
-            signature = signature.replace(parameters=list(signature.parameters.values())[1:])
-        try:
-            bound = signature.bind(*args, **kwargs)
-        except TypeError as exc:
-            raise TaskArgumentError(f"{self.name}() {exc}") from exc
-        bound.apply_defaults()
-        return dict(bound.arguments)
-
 
 def bound_by_place(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
     """Return the arguments of a call to a task that is not known here: positional ones by their place."""
     return {str(place): value for place, value in enumerate(args)} | dict(kwargs)
 
 
-def is_generator_function(function: object) -> bool:
-    """Whether calling it makes a generator, plain or asynchronous."""
+def _is_generator(function: object) -> bool:
     return inspect.isgeneratorfunction(function) or inspect.isasyncgenfunction(function)
 
 

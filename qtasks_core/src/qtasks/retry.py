@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from qtasks.config import LONGEST_DELAY
+from qtasks.config import LONGEST_DELAY, is_number, is_whole
 from qtasks.errors import ConfigError
 
 
@@ -35,7 +35,7 @@ class RetryPolicy:
     """The part of the wait, 0 … 1, of which at most so much is added by chance."""
 
     def __post_init__(self) -> None:
-        if not isinstance(self.retries, int) or isinstance(self.retries, bool) or self.retries < 0:
+        if not is_whole(self.retries, 0):
             raise ConfigError(f"retry must be a whole number, at least 0, not {self.retries!r}")
         if not isinstance(self.on, tuple) or not all(_is_exception(kind) for kind in self.on):
             raise ConfigError(f"what is retried on must be classes of exceptions, not {self.on!r}")
@@ -77,7 +77,6 @@ def _is_exception(kind: object) -> bool:
 
 
 def _check(name: str, value: float, low: float, high: float) -> None:
-    number = isinstance(value, (int, float)) and not isinstance(value, bool) and math.isfinite(value)
-    if not number or not low <= value <= high:
+    if not is_number(value) or not low <= value <= high:
         most = "" if math.isinf(high) else f" and at most {high:g}"
         raise ConfigError(f"backoff {name} must be a number, at least {low:g}{most}, not {value!r}")

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from qtasks_sqlite._statements import ENDED
+from qtasks_sqlite._statements import ENDED, MAY_BE_IN_HAND
 
 # Not gone yet: a record is gone for every reader when its moment has come.
 _THERE: Final = "(remove_at IS NULL OR remove_at > :now)"
@@ -68,20 +68,15 @@ WHERE seq IN (
 RETURNING id
 """
 
-# What is in hand, or was lost and comes again: its record elsewhere may still say that it is in hand.
-_MAY_BE_IN_HAND: Final = """
-(status = 'process' OR turn IS NOT NULL AND CASE WHEN json_valid(history) THEN
-    json_extract(history, '$[#-1][2]') = delivery AND json_extract(history, '$[#-1][3]') = 'lost' ELSE 0 END)
-"""
-
-# Mere queue entries of tasks that were cancelled: gone where they wait, told where they may be in hand.
+# Mere queue entries of tasks that were cancelled: gone where they wait, told where they may be in hand,
+# for which a record elsewhere may still take them.
 DISCARD: Final = f"""
 DELETE FROM task
-WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND NOT {_MAY_BE_IN_HAND}
+WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND NOT {MAY_BE_IN_HAND}
 """
 WISH_ENTRIES: Final = f"""
 UPDATE task SET cancel = coalesce(cancel, :reason)
-WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND {_MAY_BE_IN_HAND}
+WHERE app = :app AND id IN (SELECT value FROM json_each(:ids)) AND role = 1 AND {MAY_BE_IN_HAND}
 """
 
 # Wishes that the end of their tasks has overtaken.

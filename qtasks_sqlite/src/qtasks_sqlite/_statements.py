@@ -180,15 +180,23 @@ SET holder = NULL, status = 'new', turn = place, losses = losses + 1, updated_at
 WHERE app = :app AND holder IS NOT NULL AND holder NOT IN (SELECT id FROM holder)
 """
 
+# Ready again because the lease of its last delivery has ended. Never NULL, so that it may be negated.
+JUST_LOST: Final = """
+(turn IS NOT NULL AND CASE WHEN json_valid(history)
+     THEN json_extract(history, '$[#-1][2]') IS delivery AND json_extract(history, '$[#-1][3]') IS 'lost'
+     ELSE 0 END)
+"""
+
+# In hand, or lost and not fetched again: whoever has it may still say something of it, and be told.
+MAY_BE_IN_HAND: Final = f"(status = 'process' OR {JUST_LOST})"
+
 # A delivery whose lease had ended, and that nobody has fetched since, is its worker's own again: it was
 # not lost after all.
 ADOPT: Final = f"""
 UPDATE task
 SET holder = :holder, turn = NULL, status = 'process', updated_at = :now, losses = losses - 1,
     history = json_remove(history, '$[#-1]')
-WHERE {_FENCE} AND turn IS NOT NULL AND worker = :worker
-  AND CASE WHEN json_valid(history) THEN json_extract(history, '$[#-1][2]') = delivery
-                                     AND json_extract(history, '$[#-1][3]') = 'lost' END
+WHERE {_FENCE} AND worker = :worker AND {JUST_LOST}
 """
 
 # The youngest delivery of a task, and whether it was ended by somebody else than that delivery.

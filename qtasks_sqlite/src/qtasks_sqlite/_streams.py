@@ -1,3 +1,4 @@
+# ruff: noqa: S608 - nothing from outside is put into a statement: the parts are constants
 """What bodies say of themselves while they run, and who listens."""
 
 from __future__ import annotations
@@ -24,11 +25,10 @@ _ITEMS_AT_ONCE: Final = 5_000
 
 # Only a delivery whose outcome would count has something to say: the one in hand, or one whose lease has
 # ended and that nobody has fetched since.
-_IN_HAND: Final = """
+_IN_HAND: Final = f"""
 SELECT seq FROM task
 WHERE id = ? AND app = ? AND delivery = ? AND remove_at IS NULL AND role <> 1 AND settled IS NOT delivery
-  AND (status = 'process' OR turn IS NOT NULL AND CASE WHEN json_valid(history)
-       THEN json_extract(history, '$[#-1][2]') = delivery AND json_extract(history, '$[#-1][3]') = 'lost' END)
+  AND {tasks.MAY_BE_IN_HAND}
 """
 _SAY: Final = """
 INSERT INTO said (task, progress, note) VALUES (?, ?, ?)

@@ -22,7 +22,6 @@ class Arity:
         "_needed",
         "_needed_keywords",
         "keywords",
-        "names",
         "positional",
         "star",
         "star_star",
@@ -30,8 +29,6 @@ class Arity:
 
     def __init__(self, name: str, parameters: Sequence[Parameter]) -> None:
         self._name = name
-        self.names = tuple(p.name for p in parameters)
-        """The names of all parameters."""
         self.positional = tuple(p.name for p in parameters if p.kind in _POSITIONAL)
         """Names of the parameters that take positional arguments, in order."""
         self.star = _name_of(parameters, Parameter.VAR_POSITIONAL)

@@ -13,7 +13,7 @@ from typing import Annotated, Any, Final, get_args, get_origin
 
 import msgspec
 
-from qtasks.errors import DecodeError
+from qtasks.errors import DecodeError, TaskArgumentError
 from qtasks.protocols import Serializer
 from qtasks.serialization.annotations import annotations_of
 from qtasks.serialization.arity import Arity
@@ -62,6 +62,7 @@ class Signature:
         "_by_name",
         "_by_place",
         "_other",
+        "_python",
         "_rest",
         "_result",
         "_result_is",
@@ -76,6 +77,7 @@ class Signature:
     ) -> None:
         self.name = name
         """What errors call the task."""
+        self._python = inspect.Signature(parameters)
         self._arity = Arity(name, parameters)
         self.names = self._arity.positional
         """The names of the positional parameters, in order."""
@@ -140,7 +142,22 @@ class Signature:
     @property
     def parameters(self) -> tuple[str, ...]:
         """The names of all parameters, those of `*args` and `**kwargs` too."""
-        return self._arity.names
+        return tuple(self._python.parameters)
+
+    def bound(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
+        """Return the arguments of a call by the names of their parameters, defaults included.
+
+        What `*args` and `**kwargs` take is there by the names of these.
+
+        Raises:
+            TaskArgumentError: They do not fit.
+        """
+        try:
+            bound = self._python.bind(*args, **kwargs)
+        except TypeError as exc:
+            raise TaskArgumentError(f"{self.name}() {exc}") from exc
+        bound.apply_defaults()
+        return dict(bound.arguments)
 
     def secret_places(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> list[Place]:
         """Return the positions and names of the secret arguments of a call."""

@@ -107,7 +107,7 @@ def _bound(
 ) -> dict[str, Any]:
     if definition is None:
         return bound_by_place(args, kwargs)
-    return _flat(definition, definition.bound(args, kwargs))
+    return _flat(definition, definition.signature.bound(args, kwargs))
 
 
 def _partly_bound(

@@ -126,10 +126,8 @@ class Bodies:
         return await self._in_thread(run, call)
 
     async def _drained(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
-        handler = task.options.generate_handler
-        if not task.is_async:
-            return await adrain(call(), self._unhurried(run, handler), partial(self._emit, run))
-        return await adrain(call(), self._unhurried(run, handler), partial(self._emit, run))
+        handler = self._unhurried(run, task.options.generate_handler)
+        return await adrain(call(), handler, partial(self._emit, run))
 
     def _unhurried(self, run: Run, handler: Handler) -> Handler:
         """Return the handler, which also waits where items come faster than they can be written."""

@@ -57,7 +57,7 @@ class Limiter:
         bound: Mapping[str, Any] = {}
         if limited.by is not None:
             try:
-                bound = task.bound(*task.signature.decode(envelope))
+                bound = task.signature.bound(*task.signature.decode(envelope))
             except TaskError:
                 return None  # the run itself says what is wrong with its arguments
         ask = limited.ask(task.name, run.delivery.id, self._worker_id, bound)

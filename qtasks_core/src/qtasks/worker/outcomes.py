@@ -6,6 +6,7 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from qtasks.clock import moment_after
 from qtasks.models import Delivery, Failure, Outcome
 from qtasks.retry import RetryPolicy, backoff, should_retry
 from qtasks.serialization import describe, encode_failure
@@ -39,7 +40,7 @@ def success(
     result = task.signature.encode_result(value, config.max_result_size, runtime.serializer)
     now = runtime.clock.now()
     ttl = task.options.result_ttl or config.result_ttl
-    remove_at = None if ttl is None else now + ttl
+    remove_at = moment_after(now, ttl)
     return Outcome(
         delivery.id, delivery.token, TaskStatus.SUCCESS, now, started_at, result, None, None, None, remove_at
     )
@@ -63,7 +64,7 @@ def failure(
         now,
         started_at,
         error=encode_failure(in_words(error, secrets)),
-        remove_at=None if ttl is None else now + ttl,
+        remove_at=moment_after(now, ttl),
     )
 
 
@@ -106,7 +107,7 @@ def cancelled(
         now,
         started_at,
         reason=reason,
-        remove_at=None if ttl is None else now + ttl,
+        remove_at=moment_after(now, ttl),
     )
 
 
@@ -120,7 +121,7 @@ def dead(runtime: Runtime, delivery: Delivery, reason: str) -> Outcome:
         TaskStatus.DEAD,
         now,
         reason=reason,
-        remove_at=None if ttl is None else now + ttl,
+        remove_at=moment_after(now, ttl),
     )
 
 
