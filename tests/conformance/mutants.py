@@ -5,6 +5,7 @@ from __future__ import annotations
 from conformance.broken import (  # noqa: F401  # each registers its mutants
     accepting,
     apps,
+    burying,
     cancelling,
     choosing,
     config,

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from conformance.running import EASE
 
 from qtasks.ids import new_id
 from qtasks.memory import AsyncMemoryBroker, AsyncMemoryGlobalConfig, AsyncMemoryStorage
@@ -10,6 +11,8 @@ from qtasks.testing.conformance import BrokerConformance, ConfigConformance, Mak
 
 
 class TestBroker(BrokerConformance):
+    ease = EASE
+
     @pytest.fixture
     def make(self) -> Make:
         url = f"memory://{new_id()}"
@@ -21,6 +24,8 @@ class TestBroker(BrokerConformance):
 
 
 class TestStorage(StorageConformance):
+    ease = EASE
+
     @pytest.fixture
     def make(self) -> Make:
         url = f"memory://{new_id()}"
@@ -32,6 +37,8 @@ class TestStorage(StorageConformance):
 
 
 class TestConfig(ConfigConformance):
+    ease = EASE
+
     @pytest.fixture
     def make(self) -> Make:
         url = f"memory://{new_id()}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conformance.running import EASE
 
 from qtasks.ids import new_id
 from qtasks.memory import AsyncMemoryBroker, AsyncMemoryStorage
@@ -18,6 +19,7 @@ class TestMemoryOverMemory(BrokerConformance):
     """Two places are two backends."""
 
     separate_storage = True
+    ease = EASE
 
     @pytest.fixture
     def make(self) -> Make:
@@ -31,6 +33,7 @@ class TestMemoryOverMemory(BrokerConformance):
 
 class TestMemoryOverSQLite(BrokerConformance):
     separate_storage = True
+    ease = EASE
 
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
@@ -44,6 +47,7 @@ class TestMemoryOverSQLite(BrokerConformance):
 
 class TestSQLiteOverMemory(BrokerConformance):
     separate_storage = True
+    ease = EASE
 
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
@@ -59,6 +63,7 @@ class TestSQLiteOverSQLite(BrokerConformance):
     """Two files are two backends."""
 
     separate_storage = True
+    ease = EASE
 
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:

@@ -5,12 +5,15 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from conformance.running import EASE
 
 from qtasks.testing.conformance import BrokerConformance, ConfigConformance, Make, StorageConformance
 from qtasks_sqlite import AsyncSQLiteBroker, AsyncSQLiteGlobalConfig, AsyncSQLiteStorage
 
 
 class TestBroker(BrokerConformance):
+    ease = EASE
+
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
         async def make() -> AsyncSQLiteBroker:
@@ -20,6 +23,8 @@ class TestBroker(BrokerConformance):
 
 
 class TestStorage(StorageConformance):
+    ease = EASE
+
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
         async def make() -> AsyncSQLiteStorage:
@@ -29,6 +34,8 @@ class TestStorage(StorageConformance):
 
 
 class TestConfig(ConfigConformance):
+    ease = EASE
+
     @pytest.fixture
     def make(self, tmp_path: Path) -> Make:
         async def make() -> AsyncSQLiteGlobalConfig:

@@ -40,7 +40,7 @@ async def test_it_is_told_that_its_task_was_cancelled(late: Late) -> None:
 
     assert await broker.storage.cancel([Cancel(delivery.id, "asked")]) == [Cancelled.ENDED]
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         told = await consumer.signals()
     assert told == [Signal(delivery.id, delivery.token, "asked")]
     outcome = Outcome(delivery.id, delivery.token, TaskStatus.SUCCESS, 0.0, started_at=0.0)
@@ -72,6 +72,6 @@ async def test_it_finds_wishes_when_it_opens_again(late: Late) -> None:
 
     reopened = await broker.open_consumer(WORKER, ["default"])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         told = await reopened.signals()
     assert told == [Signal(again.id, again.token, "asked")]

@@ -80,6 +80,8 @@ async def test_apart_broker_forgets_what_has_ended() -> None:
 @pytest.mark.parametrize("component", [AsyncMemoryBroker, AsyncMemoryStorage, AsyncMemoryGlobalConfig])
 def test_url_of_another_backend_is_refused(component: type[AsyncMemoryBroker]) -> None:
     """A URL of another scheme is an error that says what is wanted."""
+    with pytest.raises(ConfigError, match="no options: write memory://"):
+        AsyncMemoryBroker("memory://?size=3")
     with pytest.raises(ConfigError, match="memory://name, not 'sqlite:///x'"):
         component("sqlite:///x")
 

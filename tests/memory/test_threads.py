@@ -77,7 +77,7 @@ async def test_fetch_is_woken_from_another_thread(url: str) -> None:
     async def publish() -> None:
         await (await started(url)).publish(messages(1))
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await OtherThread(publish).ended()
         assert len(await waiting) == 1
 
@@ -95,7 +95,7 @@ async def test_waiter_is_woken_from_another_thread(url: str) -> None:
         consumer = await there.open_consumer(this_worker(["default"], 1, 0.0), ["default"])
         await there.settle([success(delivery) for delivery in await consumer.fetch(1)])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await OtherThread(work).ended()
         record = await waiting
     assert record is not None
@@ -114,7 +114,7 @@ async def test_worker_is_told_from_another_thread(url: str) -> None:
     async def cancel() -> None:
         await (await started(url)).storage.cancel([Cancel(delivery.id, "asked")])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await OtherThread(cancel).ended()
         assert [signal.id for signal in await waiting] == [delivery.id]
 
@@ -132,7 +132,7 @@ async def test_listener_is_woken_from_another_thread(url: str) -> None:
         there = await started(url)
         await there.storage.report([Report(delivery.id, delivery.token, items=(b"1", b"2"))])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await OtherThread(report).ended()
         assert (await waiting).items == (b"1", b"2")
 
@@ -146,7 +146,7 @@ async def test_watcher_is_woken_from_another_thread(url: str) -> None:
     async def pause() -> None:
         await (await started(url)).storage.global_config.set("pauses", "default", value=True)
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         await OtherThread(pause).ended()
         assert await waiting == {"default": True}
 
@@ -168,7 +168,7 @@ async def test_workers_of_many_threads_share_the_work(url: str) -> None:
 
         return work
 
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         for thread in [OtherThread(worker(published[i::4])) for i in range(4)]:
             await thread.ended()
 
@@ -190,7 +190,7 @@ async def test_loop_that_has_ended_disturbs_nobody(url: str) -> None:
     await broker.publish(messages(1))
     consumer = await broker.open_consumer(this_worker(["default"], 1, 0.0), ["default"])
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         assert len(await consumer.fetch(1)) == 1
 
 
@@ -203,5 +203,5 @@ async def test_stop_ends_the_fetch_of_its_consumers(url: str) -> None:
 
     await broker.stop()
 
-    async with asyncio.timeout(2):
+    async with asyncio.timeout(30):
         assert list(await waiting) == []

@@ -186,10 +186,10 @@ def test_read_only_file_is_refused(script: Any) -> None:
         url = f"sqlite:///{file}"
         asyncio.run(_start(url))
         file.chmod(0o444)
-        out, err = script(READ_ONLY, url).communicate(timeout=20)
+        out, err = script(READ_ONLY, url).communicate(timeout=30)
         for each in Path(folder).iterdir():
             each.chmod(0o666)
-        again = script(READ_ONLY, url).communicate(timeout=20)
+        again = script(READ_ONLY, url).communicate(timeout=30)
         (count,) = rows(file, "SELECT count(*) FROM task")
 
     assert ("writ" in out, err) == (True, "")
@@ -355,7 +355,7 @@ async def test_call_after_a_stop_says_what_to_do(world: World) -> None:
     assert isinstance(broker, AsyncSQLiteBroker)
     database = broker._link.database
     database.cancel()
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not database.closed.is_set():
             await asyncio.sleep(0.01)
 

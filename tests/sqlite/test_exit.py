@@ -96,7 +96,7 @@ loop.run_until_complete(broker.flush())
 def _run(script: Callable[..., Any], code: str, url: str, mode: str = "") -> tuple[int, str, str, float]:
     began = time.monotonic()
     process = script(code, url, mode)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=30)
     return process.returncode, out, err, time.monotonic() - began
 
 

@@ -138,7 +138,7 @@ async def test_blocked_loop_holds_no_lock(world: World, path: Path) -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)  # the writer has handed the transaction to its thread
 
-    with closing(sqlite3.connect(path, timeout=5, isolation_level=None)) as other:
+    with closing(sqlite3.connect(path, timeout=30, isolation_level=None)) as other:
         for _ in range(50):  # the loop stands still meanwhile
             other.execute("BEGIN IMMEDIATE")
             other.execute("INSERT INTO setting VALUES ('a', 'b', hex(randomblob(8)), '1')")

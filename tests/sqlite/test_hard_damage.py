@@ -135,7 +135,7 @@ async def test_page_that_is_damaged_ends_the_worker_and_runs_nothing_by_halves(
 
     app = make()
     working = asyncio.ensure_future(app.run())
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await app.counts())[TaskStatus.SUCCESS] < 30:
             await asyncio.sleep(0.01)
     await app.stop()
@@ -283,7 +283,7 @@ async def test_file_that_changes_under_a_running_worker(url: str, path: Path, ho
     copy = path.with_suffix(".copy")
     shutil.copy(path, copy)
     working = asyncio.ensure_future(app.run())
-    assert await (await count.add_task(1)).result(10) == 1
+    assert await (await count.add_task(1)).result(30) == 1
     client = QueueTasks("shop", broker_url=url, plugins=False)
     sent = await client.add_task("count", 2)
 
@@ -298,7 +298,7 @@ async def test_file_that_changes_under_a_running_worker(url: str, path: Path, ho
         with pytest.raises(BackendMismatch, match="removed, replaced or emptied while it was open"):
             await call
     with pytest.raises(BackendMismatch, match="removed, replaced or emptied while it was open"):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             await working
     await client.disconnect()
     await app.disconnect()
@@ -315,7 +315,7 @@ async def test_waiter_learns_that_the_file_is_gone(url: str, path: Path) -> None
         path.unlink()
 
         with pytest.raises(BackendMismatch, match="removed"):
-            async with asyncio.timeout(10):
+            async with asyncio.timeout(30):
                 await waiting
 
 

@@ -29,7 +29,7 @@ on_linux = pytest.mark.skipif(not sys.platform.startswith("linux"), reason="/pro
 
 HOLD = """
 import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
 connection.execute(sys.argv[2])
 if len(sys.argv) > 3:
     connection.execute(sys.argv[3]).fetchone()
@@ -90,7 +90,7 @@ async def _problems(url: str) -> list[Check]:
     return [check async for check in BACKEND.doctor(url) if check.level is not Level.OK]
 
 
-async def _until(condition: Callable[[], object], seconds: float = 10.0) -> None:
+async def _until(condition: Callable[[], object], seconds: float = 30.0) -> None:
     deadline = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < deadline, "not so in time"
@@ -171,7 +171,7 @@ async def test_worker_waits_for_a_lock_that_outlasts_its_patience(
 
     working = asyncio.ensure_future(app.run())
     sent = [await count.add_task(number) for number in range(5)]
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while (await app.counts())[TaskStatus.PROCESS] < len(sent):
             await asyncio.sleep(0.01)
     monkeypatch.setattr(_session, "PATIENCE", 0.1)
@@ -184,7 +184,7 @@ async def test_worker_waits_for_a_lock_that_outlasts_its_patience(
     monkeypatch.setattr(_session, "PATIENCE", 30.0)
     last = await count.add_task(5)
 
-    assert [await task.result(10) for task in [*sent, last]] == list(range(6))
+    assert [await task.result(30) for task in [*sent, last]] == list(range(6))
     assert runs == list(range(6))
     await app.stop()
     await working

@@ -117,7 +117,7 @@ try:
 except ConfigError as exc:
     print("sqlite:///tasks.db" in str(exc))
 """
-    assert script(code).communicate(timeout=20) == ("True\n", "")
+    assert script(code).communicate(timeout=30) == ("True\n", "")
 
 
 async def test_link_to_a_file_that_is_not_there_yet_works(tmp_path: Path) -> None:
@@ -212,16 +212,16 @@ def test_missing_rights_are_named_and_nothing_is_lost(script: Any, modes: dict[s
         folder.mkdir()
         folder.chmod(0o777)
         url = f"sqlite:///{folder}/tasks.db"
-        script(STRANGER.replace("os.geteuid() == 0", "False"), url).communicate(timeout=20)
+        script(STRANGER.replace("os.geteuid() == 0", "False"), url).communicate(timeout=30)
         for each, mode in modes.items():
             (folder / each).chmod(mode)
 
-        out, err = script(STRANGER, url).communicate(timeout=20)
+        out, err = script(STRANGER, url).communicate(timeout=30)
         Path(name).chmod(0o777)
         folder.chmod(0o777)
         for file in folder.iterdir():
             file.chmod(0o666)
-        again, _ = script(STRANGER, url).communicate(timeout=20)
+        again, _ = script(STRANGER, url).communicate(timeout=30)
 
         said = out.split("---\n")[-1]
         assert err == ""
@@ -256,7 +256,7 @@ async def main():
 
 asyncio.run(main())
 """
-    assert script(code, url).communicate(timeout=20) == ("True\n", "")
+    assert script(code, url).communicate(timeout=30) == ("True\n", "")
 
 
 @pytest.mark.parametrize(

@@ -154,7 +154,7 @@ async def send() -> int:
         return (await app.counts()).total
 
 async def work() -> None:
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         task = await add.add_task(3, 4)
         working = asyncio.ensure_future(app.run())
         assert await task.result() == 7
@@ -257,7 +257,7 @@ def test_process_that_dies_in_a_transaction(
 ) -> None:
     """Whatever is not committed is not there at all, and the lock dies with its holder."""
     process = script(DIES_IN_A_TRANSACTION, url, moment)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=30)
 
     assert (process.returncode, out, err) == (-signal.SIGKILL, "accepted\n", "")
     assert len(asyncio.run(_statuses(url))) == left

@@ -316,7 +316,7 @@ def _in_a_time_namespace() -> tuple[str, ...]:
     """Return what runs a command in a time namespace whose boot clock is far ahead."""
     command = ("unshare", "--time", "--boottime", "1000000", "--")
     try:
-        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=10)
+        subprocess.run([*command, "true"], check=True, capture_output=True, timeout=30)
     except (OSError, subprocess.SubprocessError):
         pytest.skip("this system has no time namespaces, or does not give them to this user")
     return command

@@ -145,7 +145,7 @@ def test_many_may_migrate_at_once(path: Path) -> None:
     _make_version_1(path)
 
     def start(_number: int) -> int:
-        with closing(sqlite3.connect(path, isolation_level=None, timeout=20)) as connection:
+        with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as connection:
             prepare(connection, str(path))
             return version_of(connection, str(path))
 

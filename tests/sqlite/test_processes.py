@@ -109,7 +109,7 @@ async def _ready(processes: list[Any]) -> None:
 
 async def _hold_locks(path: Path, stop: asyncio.Event) -> None:
     """Hold the lock of the file for a while, again and again."""
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=20, check_same_thread=False)) as other:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30, check_same_thread=False)) as other:
         while not stop.is_set():
             await asyncio.to_thread(other.execute, "BEGIN EXCLUSIVE")
             await asyncio.sleep(0.7)
@@ -165,7 +165,7 @@ async def test_killed_worker_is_taken_over_at_once(world: World, script: Any, ur
     await _ready([doomed])
     doomed.stdin.write("go\n")
     doomed.stdin.flush()
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(30):
         while (await process.record(message.id)).status != "process":
             await asyncio.sleep(0.02)
     doomed.kill()

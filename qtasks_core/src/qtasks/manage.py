@@ -9,8 +9,9 @@ from uuid import UUID
 
 from qtasks.clock import moment_after
 from qtasks.ids import as_id
-from qtasks.models import Query
-from qtasks.options import check_count, check_queue
+from qtasks.models import Query, QueueInfo
+from qtasks.names import check_queue_name, check_task_name
+from qtasks.options import check_count
 from qtasks.queues import PAUSES
 from qtasks.result import Task
 from qtasks.status import TaskStatus
@@ -36,6 +37,8 @@ class QueueState:
     age: float | None
     """Seconds that the ready one waits which has waited longest."""
     is_paused: bool
+    dead: int = 0
+    """Its dead letters, which are in no queue any more."""
 
     @property
     def waiting(self) -> int:
@@ -50,23 +53,18 @@ class Queues:
         self._app = app
 
     async def info(self) -> list[QueueState]:
-        """Return what each queue holds, by name; paused ones also where they are empty."""
+        """Return what each queue holds, by name.
+
+        Those that are paused, and those that have dead letters, also where they are empty.
+        """
         paused = await self.paused()
+        held = {queue.name: queue for queue in await self._app.broker.queues()}
+        dead = await self._app.storage.dead()
         now = self._app.clock.now()
-        states = {
-            queue.name: QueueState(
-                name=queue.name,
-                ready=queue.ready,
-                delayed=queue.delayed,
-                running=queue.running,
-                age=None if queue.oldest is None else max(0.0, now - queue.oldest),
-                is_paused=queue.name in paused,
-            )
-            for queue in await self._app.broker.queues()
-        }
-        for name in paused - states.keys():
-            states[name] = QueueState(name=name, ready=0, delayed=0, running=0, age=None, is_paused=True)
-        return [states[name] for name in sorted(states)]
+        return [
+            _state(held.get(name) or QueueInfo(name, 0, 0, 0), now, name in paused, dead.get(name, 0))
+            for name in sorted({*held, *dead, *paused})
+        ]
 
     async def pause(self, name: str) -> None:
         """Let no worker take from the queue any more; what runs goes on. Tasks are still accepted.
@@ -76,13 +74,13 @@ class Queues:
         Raises:
             ConfigError: It is no name of a queue.
         """
-        check_queue(name)
+        check_queue_name(name)
         await self._app.connect()
         await self._app.storage.global_config.set(PAUSES, name, {"since": self._app.clock.now()})
 
     async def resume(self, name: str) -> None:
         """Let workers take from the queue again."""
-        check_queue(name)
+        check_queue_name(name)
         await self._app.connect()
         await self._app.storage.global_config.remove(PAUSES, name)
 
@@ -93,7 +91,7 @@ class Queues:
 
     async def purge(self, name: str) -> int:
         """End everything that waits in the queue as `cancel` and return how many; what runs goes on."""
-        check_queue(name)
+        check_queue_name(name)
         runtime = await self._app.connect()
         remove_at = moment_after(self._app.clock.now(), self._app.config.result_ttl)
         waiting = sum(
@@ -108,12 +106,24 @@ class Queues:
 
     async def peek(self, name: str, limit: int = 10) -> list[Task[Any]]:
         """Return the tasks that would be taken next, in their order; none is taken."""
-        check_queue(name)
+        check_queue_name(name)
         check_count("limit", limit)
         await self._app.connect()
         ids = await self._app.broker.peek(name, limit)
         records = await self._app.storage.get(ids)
         return [Task(self._app, record) for record in records if record is not None]
+
+
+def _state(queue: QueueInfo, now: float, is_paused: bool, dead: int) -> QueueState:
+    return QueueState(
+        name=queue.name,
+        ready=queue.ready,
+        delayed=queue.delayed,
+        running=queue.running,
+        age=None if queue.oldest is None else max(0.0, now - queue.oldest),
+        is_paused=is_paused,
+        dead=dead,
+    )
 
 
 class DeadLetters:
@@ -164,6 +174,10 @@ class DeadLetters:
 
     async def _pages(self, queue: str | None, task: str | None) -> AsyncIterator[list[str]]:
         """Give the ids of those that are dead now. What becomes dead meanwhile is younger, and left out."""
+        if queue is not None:
+            check_queue_name(queue)
+        if task is not None:
+            check_task_name(task)
         after: tuple[float, str] | None = None
         while True:
             query = Query(frozenset({TaskStatus.DEAD}), queue, task, after, PAGE)

@@ -130,6 +130,11 @@ class GiveBackReason(StrEnum):
     FAULT = "fault"
     """Something between fetch and body failed. Adds one to `losses`."""
 
+    @property
+    def folds(self) -> bool:
+        """Whether of several in a row the history keeps the last alone: the task only waits for its turn."""
+        return self in {GiveBackReason.LIMITED, GiveBackReason.APART}
+
 
 class GiveBack(msgspec.Struct, frozen=True):
     """A delivery that goes back to the queue without an outcome."""
@@ -259,7 +264,11 @@ class Event(msgspec.Struct, frozen=True, omit_defaults=True):
 
     token: Token
     end: str
-    """`lost`, `retry`, `requeued`, or the reason of a give-back."""
+    """`lost`, `retry`, `requeued`, or the reason of a give-back.
+
+    Of several give-backs in a row that are `limited`, or `apart`, only the last has a line: a task that
+    waits for its turn must not lose what has happened to it before.
+    """
     at: float
     worker: str | None = None
 

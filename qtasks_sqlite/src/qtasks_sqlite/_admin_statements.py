@@ -20,10 +20,11 @@ _OTHER: Final = f"""
 SELECT id FROM task
 WHERE app = :app AND unique_key = :key AND {{end}} AND id <> :id AND role <> 1 AND created_at >= :since
   AND {_STATUS} IN (SELECT value FROM json_each(:states))
-ORDER BY created_at, seq LIMIT 1
+ORDER BY status IN ('success', 'error', 'cancel', 'dead'), created_at DESC, seq DESC LIMIT 1
 """
 
-# Who keeps a message away by its key, among what has not ended, and among all.
+# Who keeps a message away by its key, among what has not ended, and among all: first who has not ended,
+# then the youngest.
 OTHER_ALIVE: Final = _OTHER.format(end="remove_at IS NULL")
 OTHER: Final = _OTHER.format(end=_THERE)
 
@@ -138,6 +139,16 @@ DELETE_FINISHED: Final = """
 DELETE FROM task WHERE seq IN (
     SELECT seq FROM task WHERE app = :app AND remove_at IS NOT NULL AND seq <= :last LIMIT :limit)
 RETURNING remove_at > :now
+"""
+
+# Dead letters. An index has all that is asked for here.
+_DEAD: Final = """
+task INDEXED BY task_dead WHERE app = :app AND status = 'dead' AND role <> 1 AND remove_at > :now
+"""
+DEAD: Final = f"SELECT queue, count(*) FROM {_DEAD} GROUP BY queue"
+HOW_MANY_DEAD: Final = f"SELECT count(*) FROM {_DEAD}"
+DELETE_OLDEST_DEAD: Final = f"""
+DELETE FROM task WHERE seq IN (SELECT seq FROM {_DEAD} ORDER BY finished_at, seq LIMIT :limit)
 """
 
 _FLUSH: Final = """

@@ -13,7 +13,7 @@ from qtasks_sqlite._work import News, Step
 BATCH: Final = 5_000
 """So many rows go in one transaction."""
 
-_PAUSE: Final = 0.02
+PAUSE: Final = 0.02
 """Seconds between two: who waits for the lock looks again at least that often."""
 
 
@@ -35,4 +35,4 @@ async def remove(link: Link, statement: str) -> int:
         number += sum(removed)
         if len(removed) < BATCH:
             return number
-        await asyncio.sleep(_PAUSE)
+        await asyncio.sleep(PAUSE)

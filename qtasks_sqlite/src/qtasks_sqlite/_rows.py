@@ -114,6 +114,7 @@ def give_back_row(returned: GiveBack, app: str, now: float) -> Named:
         "turn": returned.reason is GiveBackReason.UNKNOWN,
         "loss": returned.reason is GiveBackReason.FAULT,
         "end": returned.reason.value,
+        "folds": returned.reason.folds,
         "now": now,
         "id": returned.id,
         "app": app,

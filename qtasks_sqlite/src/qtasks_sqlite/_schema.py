@@ -169,7 +169,16 @@ _VERSION_2: Final = (
     "CREATE INDEX pace_next ON pace (app, next)",
 )
 
-MIGRATIONS: Final = (_VERSION_1, _VERSION_2)
+_VERSION_3: Final = (
+    # The dead letters in the order of their ends, for their number by queue and for those that are too many.
+    # What the condition says is there as well, else SQLite reads the rows.
+    """
+    CREATE INDEX task_dead ON task (app, status, finished_at, queue, remove_at, role)
+    WHERE status = 'dead' AND role <> 1
+    """,
+)
+
+MIGRATIONS: Final = (_VERSION_1, _VERSION_2, _VERSION_3)
 """What leads from each version of the schema to the next; the length is the newest version."""
 
 

@@ -14,10 +14,10 @@ HISTORY_LIMIT: Final = 100
 """Events that a record keeps, the last ones."""
 
 
-def _with_event(end: str, at: str) -> str:
+def _with_event(end: str, at: str, more: str = "") -> str:
     """Return the history with one more line: token, end, moment, worker."""
     return f"""json_insert(
-        CASE WHEN json_valid(history) IS NOT 1 THEN '[]'
+        CASE WHEN json_valid(history) IS NOT 1 THEN '[]'{more}
              WHEN json_array_length(history) >= {HISTORY_LIMIT} THEN json_remove(history, '$[0]')
              ELSE history END,
         '$[#]', json_array(epoch, attempt, delivery, {end}, {at}, worker))"""
@@ -120,12 +120,16 @@ SETTLED: Final = """
 SELECT id, epoch, settled FROM task WHERE app = ? AND id IN (SELECT value FROM json_each(?))
 """
 
+# One of a kind that folds takes the place of a last line of its kind.
+_FOLDED: Final = """
+             WHEN :folds AND json_extract(history, '$[#-1][3]') IS :end THEN json_remove(history, '$[#-1]')"""
+
 # A delivery that comes back without an outcome. Without a delay it keeps its turn.
 GIVE_BACK: Final = f"""
 UPDATE task
 SET status = :status, holder = NULL, turn = CASE WHEN role > 0 AND :due IS NULL THEN place END, due = :due,
     turns = turns + :turn, losses = losses + :loss, updated_at = :now,
-    history = {_with_event(":end", ":now")}
+    history = {_with_event(":end", ":now", _FOLDED)}
 WHERE {_FENCE} AND status = 'process'
 """
 

@@ -24,7 +24,7 @@ from qtasks.models import (
 from qtasks.protocols import Broker, GlobalConfig, Setup
 from qtasks.status import FINAL, TaskStatus
 from qtasks_sqlite import _admin_statements as admin
-from qtasks_sqlite import _cancelling, _errors, _finding, _permits, _removal, _streams
+from qtasks_sqlite import _cancelling, _dead, _errors, _finding, _permits, _removal, _streams
 from qtasks_sqlite import _statements as sql
 from qtasks_sqlite._expiry import Sweeper
 from qtasks_sqlite._link import Link
@@ -216,6 +216,14 @@ class AsyncSQLiteStorage:
         numbers[TaskStatus.NEW] -= again
         numbers[TaskStatus.RETRY] += again
         return Counts({status: number for status, number in numbers.items() if number})
+
+    async def dead(self) -> Mapping[str, int]:
+        """Count the dead letters by queue."""
+        return await _dead.by_queue(self._link)
+
+    async def trim_dead(self, keep: int) -> int:
+        """Remove dead letters, those that ended first, until `keep` are left; return how many went."""
+        return await _dead.trim(self._link, keep)
 
     async def delete_finished(self) -> int:
         """Remove the records of final tasks and return how many. Others stay."""

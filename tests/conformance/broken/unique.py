@@ -169,6 +169,12 @@ def keeps_the_key_of_what_is_gone(patch: pytest.MonkeyPatch) -> None:
         return found or locked.get(unique.key)
 
 
+@breaks("unique", "of_several_that_keep_others_away_the_youngest_is_told")
+def tells_the_oldest(patch: pytest.MonkeyPatch) -> None:
+    """Names the task that was sent first, whatever has become of it."""
+    patch.setattr("qtasks.memory._unique._age", lambda item: -item.message.created_at)
+
+
 @breaks("unique", "only_younger_tasks_count_where_it_is_asked")
 def counts_tasks_of_any_age(patch: pytest.MonkeyPatch) -> None:
     """Does not look at `since`."""

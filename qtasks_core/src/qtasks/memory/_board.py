@@ -58,6 +58,10 @@ class Board:
         """All tasks by id, to be looked at within a step."""
         return self._items
 
+    def number_of(self, status: TaskStatus) -> int:
+        """Return how many tasks have this status, within a step."""
+        return self._counts[status]
+
     def step(self) -> AbstractContextManager[float]:
         """Begin a step of somebody else's; its value is the present moment."""
         return self._step()

@@ -115,6 +115,8 @@ class Item:
 
     def give_back(self, returned: GiveBack, now: float) -> None:
         """Count a delivery that came back without an outcome."""
+        if returned.reason.folds and self.history and self.history[-1].end == returned.reason:
+            self.history = self.history[:-1]
         self._note(returned.reason.value, now)
         later = returned.delay > 0
         self.status = TaskStatus.DELAYED if later else TaskStatus.NEW

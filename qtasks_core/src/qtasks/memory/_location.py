@@ -54,5 +54,7 @@ def locate(url: str | Location | None) -> Location:
     if not url.startswith(PREFIX):
         raise ConfigError(f"the in-memory backend needs memory:// or memory://name, not {url!r}")
     name = url.removeprefix(PREFIX)
+    if "?" in name:
+        raise ConfigError(f"a memory:// URL has no options: write memory:// or memory://name, not {url!r}")
     with _naming:
         return _named.setdefault(name, Location(name))

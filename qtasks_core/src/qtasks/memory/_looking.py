@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from heapq import nlargest
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from heapq import nlargest, nsmallest
 
 from qtasks.memory._board import Board
 from qtasks.memory._item import Item, Spot
 from qtasks.models import Query, QueueInfo, Record
+from qtasks.status import TaskStatus
 
 
 def find(board: Board, query: Query) -> list[Record]:
@@ -37,6 +39,32 @@ def delete(board: Board, ids: Sequence[str]) -> int:
         for item in final.values():
             board.drop(item)
         return len(final)
+
+
+def dead(board: Board) -> dict[str, int]:
+    """Return how many dead letters each queue has."""
+    with board.step():
+        return Counter(item.message.queue for item in _dead(board))
+
+
+def trim_dead(board: Board, keep: int) -> int:
+    """Remove dead letters, those that ended first, until so many are left; return how many went."""
+    with board.step():
+        excess = board.number_of(TaskStatus.DEAD) - max(keep, 0)
+        oldest = nsmallest(excess, _dead(board), key=_end) if excess > 0 else []
+        for item in oldest:
+            board.drop(item)
+        return len(oldest)
+
+
+def _dead(board: Board) -> Iterator[Item]:
+    """Look through all there is, unless there are none: both askers are rare."""
+    if board.number_of(TaskStatus.DEAD):
+        yield from (item for item in board.items.values() if item.status is TaskStatus.DEAD)
+
+
+def _end(item: Item) -> float:
+    return item.finished_at or 0.0
 
 
 def queues(board: Board) -> list[QueueInfo]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from qtasks.memory._item import Item
 from qtasks.models import UniqueKey
-from qtasks.status import TaskStatus
+from qtasks.status import FINAL, TaskStatus
 
 
 class Keys:
@@ -27,10 +27,22 @@ class Keys:
             del self._tasks[unique.key, status]
 
     def first(self, unique: UniqueKey) -> str | None:
-        """Return the id of the task that keeps a second one away; one that has not ended goes first."""
-        for status in TaskStatus:
-            if status in unique.states:
-                for task_id, item in reversed(self._tasks.get((unique.key, status), {}).items()):
-                    if unique.since is None or item.message.created_at >= unique.since:
-                        return task_id
+        """Return the id of the task that keeps a second one away.
+
+        One that has not ended goes first, then the youngest.
+        """
+        for states in (unique.states - FINAL, unique.states & FINAL):
+            found = [item for status in states if (item := self._youngest(unique, status)) is not None]
+            if found:
+                return max(found, key=_age).message.id
         return None
+
+    def _youngest(self, unique: UniqueKey, status: TaskStatus) -> Item | None:
+        for item in reversed(self._tasks.get((unique.key, status), {}).values()):
+            if unique.since is None or item.message.created_at >= unique.since:
+                return item
+        return None
+
+
+def _age(item: Item) -> tuple[float, str]:
+    return item.message.created_at, item.message.id

@@ -167,6 +167,14 @@ class AsyncMemoryStorage:
         """Count the records by status."""
         return self._hub.counts()
 
+    async def dead(self) -> Mapping[str, int]:
+        """Count the dead letters by queue."""
+        return _looking.dead(self._hub)
+
+    async def trim_dead(self, keep: int) -> int:
+        """Remove dead letters, those that ended first, until `keep` are left; return how many went."""
+        return _looking.trim_dead(self._hub, keep)
+
     async def delete_finished(self) -> int:
         """Remove the records of final tasks and return how many. Others stay."""
         return self._hub.delete_finished()

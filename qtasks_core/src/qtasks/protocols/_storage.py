@@ -69,7 +69,11 @@ class Storage(Component, Protocol):
         ...
 
     async def give_back(self, returned: Sequence[GiveBack]) -> None:
-        """Record that these deliveries are waiting again."""
+        """Record that these deliveries are waiting again.
+
+        The history has a line for each, except that one whose reason `folds` takes the place of a last
+        line with the same reason.
+        """
         ...
 
     async def get(self, ids: Sequence[str]) -> Sequence[Record | None]:
@@ -133,6 +137,17 @@ class Storage(Component, Protocol):
 
     async def counts(self) -> Counts:
         """Count the records by status."""
+        ...
+
+    async def dead(self) -> Mapping[str, int]:
+        """Count the records that are `dead` by queue; a queue without any is left out."""
+        ...
+
+    async def trim_dead(self, keep: int) -> int:
+        """Remove records that are `dead` until `keep` are left, and return how many went.
+
+        Those that ended first go first. Where there are no more than that it reads, and writes nothing.
+        """
         ...
 
     async def delete_finished(self) -> int:

@@ -36,7 +36,10 @@ class Suite:
                 )
 
     ease: ClassVar[float] = 1.0
-    """Where machines are busy, a greater number: the times that are allowed are so many times longer."""
+    """Where machines are busy, a greater number: what has to come at once may take so many times longer.
+
+    What the backend looks at now and then by itself should then come less often too.
+    """
 
     @pytest.fixture
     def make(self) -> Make:

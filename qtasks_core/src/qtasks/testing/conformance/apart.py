@@ -185,6 +185,38 @@ class Apart(Suite):
         assert (record.status, record.losses, record.turns) == (TaskStatus.DELAYED, 0, 0)
         assert [event.end for event in record.history] == ["limited"]
 
+    async def test_limited_give_backs_are_one_line(self, world: World) -> None:
+        """A task that goes back again and again because of a limit keeps what its history tells."""
+        storage: Storage = await world.component()
+        first = await begun(world, storage)
+        await storage.give_back([GiveBack(first.id, first.token, GiveBackReason.FAULT)])
+        for number in range(2, 6):
+            again = delivery_of(first.id, Token(1, 1, number), losses=1)
+            await storage.begin([again], "w")
+            await storage.give_back([GiveBack(again.id, again.token, GiveBackReason.LIMITED)])
+
+        (record,) = await storage.get([first.id])
+
+        assert record is not None
+        told = [(event.end, event.token.delivery) for event in record.history]
+        assert told == [("fault", 1), ("limited", 5)]
+
+    async def test_dead_letters_are_counted_and_trimmed(self, world: World) -> None:
+        """Dead letters are counted by queue, and of too many those go that ended first."""
+        storage: Storage = await world.component()
+        now = world.clock.now()
+        ended = [await begun(world, storage) for _ in range(4)]
+        for delivery, ago in zip(ended, (5, 30, 10, 20), strict=True):
+            await storage.finish([outcome_of(delivery, TaskStatus.DEAD, at=now - ago)])
+        await storage.finish([outcome_of(await begun(world, storage))])
+
+        assert dict(await storage.dead()) == {"default": 4}
+        assert await storage.trim_dead(2) == 2
+
+        records = await storage.get([delivery.id for delivery in ended])
+        assert [record is not None for record in records] == [True, False, True, False]
+        assert (await storage.counts()).total == 3
+
 
 def _key(states: frozenset[TaskStatus] = WAITING | {TaskStatus.PROCESS}) -> UniqueKey:
     return UniqueKey("key", states)

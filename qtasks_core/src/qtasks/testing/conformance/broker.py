@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from qtasks.testing.conformance.accepting import Accepting
+from qtasks.testing.conformance.burying import Burying
 from qtasks.testing.conformance.cancelling import Cancelling
 from qtasks.testing.conformance.choosing import Choosing
 from qtasks.testing.conformance.delaying import Delaying
@@ -48,6 +49,7 @@ class BrokerConformance(
     Inspecting,
     Finding,
     Deleting,
+    Burying,
     Unique,
     Reporting,
     Listening,

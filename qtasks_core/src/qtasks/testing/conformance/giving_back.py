@@ -69,6 +69,43 @@ class GivingBack(Suite):
 
         assert [(event.token, event.end, event.worker) for event in history] == given_back
 
+    async def test_history_of_a_task_that_waits_for_its_turn_stays(self, world: World) -> None:
+        """Of several in a row that are given back as `limited`, or as `apart`, only the last has a line."""
+        process = await world.process()
+        worker, message = await process.worker(), world.message()
+        await process.publish(message)
+        await process.finish(await worker.fetch_one(), TaskStatus.RETRY)
+        for _ in range(120):
+            await process.give_back(await worker.fetch_one(), GiveBackReason.LIMITED)
+        for reason in (GiveBackReason.STOPPED, GiveBackReason.APART) * 2 + (GiveBackReason.APART,):
+            await process.give_back(await worker.fetch_one(), reason)
+
+        history = (await process.record(message.id)).history
+
+        assert [(event.end, event.token.delivery) for event in history] == [
+            ("retry", 1),
+            ("limited", 121),
+            ("stopped", 122),
+            ("apart", 123),
+            ("stopped", 124),
+            ("apart", 126),
+        ]
+
+    async def test_each_give_back_that_counts_has_a_line(self, world: World) -> None:
+        """What adds to a number, and each stop, is told each time, also where it repeats itself."""
+        process = await world.process()
+        worker, message = await process.worker(), world.message()
+        await process.publish(message)
+        times = {GiveBackReason.FAULT: 3, GiveBackReason.UNKNOWN: 2, GiveBackReason.STOPPED: 2}
+        reasons = [reason for reason, number in times.items() for _ in range(number)]
+        for reason in reasons:
+            await process.give_back(await worker.fetch_one(), reason)
+
+        record = await process.record(message.id)
+
+        assert [event.end for event in record.history] == reasons
+        assert (record.losses, record.turns) == (3, 2)
+
     async def test_given_back_twice_counts_once(self, world: World) -> None:
         """A give-back that is sent again after a lost answer changes nothing."""
         process = await world.process()

@@ -38,8 +38,8 @@ class Leasing(Suite):
         process = await world.process(lease=0.4)
         lost, idle = await process.worker(), await process.worker()
         await process.publish(world.message())
-        first = await lost.fetch_one()
         begun = SYSTEM_CLOCK.boot()
+        first = await lost.fetch_one()
 
         again = await idle.fetch_one(within=0.4 + 1.0 * world.ease)
 
@@ -96,13 +96,13 @@ class Leasing(Suite):
 
     async def test_renewal_from_a_thread_while_the_loop_is_blocked(self, world: World) -> None:
         """A body that blocks the loop for several leases keeps its task: a thread renews it."""
-        process = await world.process(lease=0.4)
+        process = await world.process(lease=1.0)
         await process.publish(world.message())
         worker, other = await process.worker(), await process.worker()
         delivery = await worker.fetch_one()
 
         with _Heartbeat(worker, delivery, every=0.1):
-            time.sleep(1.0)  # noqa: ASYNC251  # blocking the loop is what this test is about
+            time.sleep(2.2)  # noqa: ASYNC251  # blocking the loop is what this test is about
             ready = await other.ready_now()
 
         assert ready == []

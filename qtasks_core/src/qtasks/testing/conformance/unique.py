@@ -172,6 +172,26 @@ class Unique(Suite):
         assert dict(await process.publish(second)) == {}
         assert [delivery.id for delivery in await (await process.worker()).ready_now()] == [second.id]
 
+    async def test_of_several_that_keep_others_away_the_youngest_is_told(self, world: World) -> None:
+        """Of several tasks that have the key it is the one that has not ended, or else the youngest."""
+        process = await world.process()
+        worker, now = await process.worker(), world.clock.now()
+        old, young, middle = (_unique(world, created_at=now - age) for age in (3, 1, 2))
+        for message, status in (
+            (old, TaskStatus.SUCCESS),
+            (young, TaskStatus.ERROR),
+            (middle, TaskStatus.SUCCESS),
+        ):
+            await process.publish(message)
+            await process.finish(await worker.fetch_one(), status)
+
+        ended = _unique(world, states=FINAL)
+        assert dict(await process.publish(ended)) == {ended.id: young.id}
+
+        await process.publish(alive := _unique(world, created_at=now - 9))
+        last = _unique(world, states=frozenset(TaskStatus))
+        assert dict(await process.publish(last)) == {last.id: alive.id}
+
     async def test_key_is_free_when_the_record_expires(self, world: World) -> None:
         """A record that has expired keeps nobody away, whoever has looked at it since."""
         process = await world.process()
