@@ -1,4 +1,4 @@
-"""What `qtasks doctor` looks at, in this order: installation, URL, backend, workers and tasks."""
+"""What `qtasks doctor` looks at: installation, environment, URL, backend, workers and tasks."""
 
 from __future__ import annotations
 
@@ -7,9 +7,10 @@ import platform
 from collections.abc import AsyncIterator, Iterator
 from typing import Final
 
-from qtasks import discovery
+from qtasks import discovery, environment
 from qtasks.app import QueueTasks
 from qtasks.cli.looking import app_of, looking_app
+from qtasks.config import SETTINGS
 from qtasks.doctor import Check, Doctor, Level
 from qtasks.errors import BackendConflict, BackendError, QTasksError
 from qtasks.status import WAITING, TaskStatus
@@ -26,14 +27,20 @@ async def examine(target: str | None, url: str | None, name: str | None = None) 
     Raises:
         UsageError: The app cannot be imported.
     """
-    for check in (*installation(), *backends()):
+    found = [*installation(), *backends(), *variables(environment.PREFIX)]
+    for check in found:
         yield check
+    if environment.misspelt(environment.PREFIX, SETTINGS):
+        return  # an app would be refused
     try:
         app = _app(target, url, name)
         broker = app.broker
     except BackendError as exc:
         yield Check(Level.PROBLEM, str(exc))
         return
+    if app.config.environ_prefix != environment.PREFIX:
+        for check in variables(app.config.environ_prefix):
+            yield check
     yield Check(Level.OK, f"app {app.name!r} keeps its tasks in {app.place}")
     if not broker.limits.durable:
         yield Check(Level.WARNING, "tasks end with the process that keeps them", "memory:// is for tests")
@@ -73,6 +80,16 @@ def backends() -> Iterator[Check]:
         else:
             working.append(f"{scheme}://")
     yield Check(Level.OK, f"backends found: {' '.join(working) or 'none'}")
+
+
+def variables(prefix: str) -> Iterator[Check]:
+    """Find variables of the environment that look like settings and are none."""
+    for variable, right in environment.misspelt(prefix, SETTINGS).items():
+        text = f"{variable} in the environment is not known: QueueConfig() refuses it"
+        yield Check(Level.PROBLEM, text, f"did you mean {right}?")
+    for variable in environment.unread(prefix, SETTINGS):
+        text = f"{variable} in the environment is no setting: QTasks does not read it"
+        yield Check(Level.WARNING, text, "unset it, unless another program reads it; docs/config.md has all")
 
 
 async def of_backend(url: str | None) -> AsyncIterator[Check]:

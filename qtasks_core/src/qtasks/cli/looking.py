@@ -24,9 +24,9 @@ import click
 
 from qtasks.app import QueueTasks
 from qtasks.cli.load import load_app
-from qtasks.cli.logs import set_up_logging
 from qtasks.cli.output import print_json
 from qtasks.errors import UsageError
+from qtasks.logsetup import set_up_log
 
 Command = Callable[..., Coroutine[Any, Any, None]]
 
@@ -78,27 +78,33 @@ class Look:
         self.code = 1
 
 
-def looking(ask: Callable[..., str] | None = None) -> Callable[[Command], Callable[..., None]]:
+def looking(
+    ask: Callable[..., str] | None = None, *, imported: bool = False
+) -> Callable[[Command], Callable[..., None]]:
     """Make of `async def work(look, …)` what click calls, with `-A`, `--url`, `--name` and `--json`.
 
     Args:
         ask: Says what the command would do to what is there, from its options. It then needs
             `--yes`, or a yes on a terminal.
+        imported: It describes what the module of the app defines: there is no `--url` and no `--name`.
     """
+    place = () if imported else (name_option, url_option)
 
     def decorate(work: Command) -> Callable[..., None]:
         def command(ctx: click.Context, /, **values: Any) -> None:
-            place = [values.pop(option) for option in ("target", "url", "name")]
-            as_json = values.pop("as_json")
+            target, as_json = values.pop("target") or ctx.obj, values.pop("as_json")
+            if imported and target is None:
+                raise UsageError("tasks are described where they are defined: give -A module:app")
+            where = values.pop("url", None), values.pop("name", None)
             if ask is not None and not values.pop("yes"):
                 _confirm(ask(**values))
-            look = Look(app_of(place[0] or ctx.obj, *place[1:]), as_json)
-            set_up_logging(look.app.config, look.app.config.logs_default_level_client)
+            look = Look(app_of(target, *where), as_json)
+            set_up_log(look.app.config, serves=False, own=look.app.given_log)
             asyncio.run(_finish(look, work(look, **values)))
             ctx.exit(look.code)
 
         made: Callable[..., None] = click.pass_context(functools.wraps(work)(command))
-        for option in (json_option, name_option, url_option, app_option):
+        for option in (json_option, *place, app_option):
             made = option(made)
         return made if ask is None else yes_option(made)
 

@@ -12,6 +12,8 @@ from typing import Any, Final
 
 import click
 
+from qtasks.printable import escaped
+
 NOTHING: Final = "-"
 """What stands for nothing, in words for people."""
 
@@ -68,8 +70,7 @@ def words(value: Any) -> str:
         return NOTHING
     if isinstance(value, bool):
         return "yes" if value else "no"
-    text = str(value)
-    return text if text.isprintable() else "".join(map(_visible, text))
+    return escaped(str(value))
 
 
 def duration(seconds: float | None) -> str:
@@ -96,7 +97,3 @@ def moment(value: datetime | None) -> str:
 def age(value: datetime) -> str:
     """Return how long ago it was."""
     return duration((datetime.now(UTC) - value).total_seconds())
-
-
-def _visible(character: str) -> str:
-    return character if character.isprintable() else character.encode("unicode_escape").decode("ascii")

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 
 from qtasks.app import QueueTasks
 from qtasks.cli.load import load_app
-from qtasks.cli.logs import set_up_logging
 from qtasks.errors import UsageError, WorkerExhausted
+from qtasks.logsetup import LevelClaim, set_up_log
 from qtasks.worker.pool import EXHAUSTED, Pool, hold_lifeline
 from qtasks.worker.signals import last_thing
 
@@ -58,7 +58,7 @@ def run_worker(options: RunOptions) -> int:
     lifeline = hold_lifeline()
     app = load_app(options.target)
     options.apply(app)
-    set_up_logging(app.config, app.config.logs_default_level_server, options.log_level)
+    set_up_log(app.config, serves=True, own=app.given_log)
     broker = app.broker
     if not app.tasks and lifeline is None:
         app.log.warning("%s has no tasks: is the module that defines them imported?", options.target)
@@ -67,6 +67,7 @@ def run_worker(options: RunOptions) -> int:
             raise UsageError(
                 f"{app.place} lives inside one process: leave out --processes, or take another URL"
             )
+        LevelClaim(app.log, serves=True).begin(app.config)
         return Pool(_command(sys.argv[1:]), options.processes, app.config.grace, app.log).run()
     if lifeline is not None:
         lifeline.grace = app.config.grace

@@ -48,7 +48,7 @@ async def app(look: Look) -> None:
 
 
 @inspect.command()
-@looking()
+@looking(imported=True)
 @click.argument("names", metavar="NAME...", nargs=-1, required=True)
 async def task(look: Look, names: tuple[str, ...]) -> None:
     """Describe tasks: signature and all options."""
@@ -56,7 +56,7 @@ async def task(look: Look, names: tuple[str, ...]) -> None:
 
 
 @inspect.command()
-@looking()
+@looking(imported=True)
 async def tasks(look: Look) -> None:
     """Describe all tasks of the app."""
     click.echo((await AsyncStats(look.app).inspect()).tasks(json=look.as_json))

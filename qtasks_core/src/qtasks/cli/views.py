@@ -68,6 +68,7 @@ def queue_row(queue: QueueState) -> dict[str, Any]:
         "delayed": queue.delayed,
         "running": queue.running,
         "age": queue.age,
+        "dead": queue.dead,
         "paused": queue.is_paused,
     }
 
@@ -102,9 +103,9 @@ def task_table(tasks: Sequence[TaskView[Any]]) -> str:
 
 def queue_table(queues: Sequence[QueueState]) -> str:
     """Return queues as lines for people."""
-    titles = ("QUEUE", "READY", "DELAYED", "RUNNING", "OLDEST", "STATE")
+    titles = ("QUEUE", "READY", "DELAYED", "RUNNING", "OLDEST", "DEAD", "STATE")
     rows = (
-        (q.name, q.ready, q.delayed, q.running, duration(q.age), "paused" if q.is_paused else "open")
+        (q.name, q.ready, q.delayed, q.running, duration(q.age), q.dead, "paused" if q.is_paused else "open")
         for q in queues
     )
     return table(titles, rows) if queues else "no queue holds anything"
