@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn, Protocol
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import TYPE_CHECKING, Any, Final, NoReturn, Protocol
 from uuid import UUID
 
 from qtasks.config import is_number
 from qtasks.errors import TaskCancelError, TaskPluginTriggerError, UsageError
+from qtasks.printable import short_repr
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
@@ -20,6 +23,30 @@ if TYPE_CHECKING:
 
 COMPONENTS = ("app", "broker", "config", "global_config", "log", "plugins", "starter", "storage", "worker")
 """What `ctx.get_component` knows."""
+
+
+_PLAIN_ON_LOOP: Final[ContextVar[str | None]] = ContextVar("qtasks_plain_on_loop", default=None)
+
+
+@contextmanager
+def plain_on_loop(task_name: str) -> Iterator[None]:
+    """Mark that the plain body of this task runs on the loop of the worker: a blocking call is refused."""
+    token = _PLAIN_ON_LOOP.set(task_name)
+    try:
+        yield
+    finally:
+        _PLAIN_ON_LOOP.reset(token)
+
+
+def advice_for_plain_on_loop() -> str | None:
+    """Return what to do about a blocking call in a plain body on the loop; None in any other code."""
+    name = _PLAIN_ON_LOOP.get()
+    if name is None:
+        return None
+    return (
+        f"the plain function of task {name!r} runs on the loop of the worker (executor='loop'): give it"
+        " executor='thread', where it may block, or write it with `async def` and await"
+    )
 
 
 class Host(Protocol):
@@ -89,7 +116,7 @@ class TaskContext:
             UsageError: The share is no number from 0 to 1.
         """
         if not is_number(share) or not 0 <= share <= 1:
-            raise UsageError(f"progress is a number from 0 to 1, not {share!r}")
+            raise UsageError(f"progress is a number from 0 to 1, not {short_repr(share)}")
         self._host.progress(float(share), None if note is None else writable(note))
 
     def cancel(self, reason: str = "") -> NoReturn:
@@ -142,7 +169,7 @@ class AsyncContext(TaskContext):
         """
         return await self._app.get(uuid)
 
-    async def get_metadata(self, *, cache: bool = True) -> Task[Any]:
+    async def get_metadata(self, cache: bool = True) -> Task[Any]:
         """Return this task as the storage has it; with `cache`, as it was at the first question."""
         if self._own is None or not cache:
             self._own = await self._app.get(self._delivery.id)

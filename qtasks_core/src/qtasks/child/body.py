@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import inspect
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -17,6 +17,8 @@ from qtasks.registry import TaskDefinition
 from qtasks.serialization import decode_envelope, describe, encode_value
 from qtasks.worker._wire import Answer, Item, ProcessEnd, ProcessWork, Progress
 from qtasks.worker.generators import adrain, drain
+from qtasks.worker.hiding import Secrets, texts_in
+from qtasks.worker.outcomes import reason_of
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
@@ -65,13 +67,20 @@ class Bodies:
     def end_of(self, work: ProcessWork) -> ProcessEnd:
         """Run the body; whatever it raises is in the answer."""
         task: TaskDefinition | None = None
+        secrets: Secrets | None = None
         host = RunHost(self, self._say)
         try:
             app, task = self.modules.find(work)
-            value = self._value(work, task, _call_of(work, app, task, host))
+            envelope = decode_envelope(work.body)
+            secrets = Secrets.of(envelope, task.signature)
+            args, kwargs = task.signature.decode(envelope)
+            if secrets is not None:
+                secrets.tell_arguments(args, kwargs)
+            call = partial(task.function, *_subject(work, app, task, host), *args, **kwargs)
+            value = self._value(work, task, call)
             return ProcessEnd(value=task.signature.encode_result(value))
         except BaseException as exc:  # noqa: BLE001 - whatever a body raises is its outcome
-            return _end_by(exc, task, is_damaged=self._is_damaged)
+            return _end_by(exc, task, texts_in(secrets), is_damaged=self._is_damaged)
         finally:
             host.has_ended = True
 
@@ -111,26 +120,29 @@ class Bodies:
         return value
 
     def _emit(self, task: TaskDefinition, value: Any) -> None:
-        self._say(Item(encode_value(value, f"a value that task {task.name!r} yields")))
+        what, is_secret = f"a value that task {task.name!r} yields", task.signature.secret_result
+        self._say(Item(encode_value(value, what, secret=is_secret)))
 
 
-def _call_of(
+def _subject(
     work: ProcessWork, app: QueueTasks | None, task: TaskDefinition, host: RunHost
-) -> Callable[[], Any]:
-    args, kwargs = task.signature.decode(decode_envelope(work.body))
+) -> tuple[Any, ...]:
+    """Return what the body gets before its arguments: with `echo=True` the task, else nothing."""
     if not task.options.echo:
-        return partial(task.function, *args, **kwargs)
+        return ()
     if app is None:
         raise TaskError(
             f"the process of task {task.name!r} does not know its app, and so cannot give it a ctx:"
             " make the app at the top of a module, and include the router of the task there"
         )
-    return partial(task.function, running_task(app, task, work.delivery, host), *args, **kwargs)
+    return (running_task(app, task, work.delivery, host),)
 
 
-def _end_by(error: BaseException, task: TaskDefinition | None, *, is_damaged: bool) -> ProcessEnd:
+def _end_by(
+    error: BaseException, task: TaskDefinition | None, secrets: Sequence[str], *, is_damaged: bool
+) -> ProcessEnd:
     if isinstance(error, TaskCancelError):
-        return ProcessEnd(cancelled=error.reason)
+        return ProcessEnd(cancelled=reason_of(error, secrets))
     if isinstance(error, TaskPluginTriggerError):
         try:
             return ProcessEnd(trigger=encode_value(error.values, "what ctx.plugin_error was given"))
@@ -138,7 +150,7 @@ def _end_by(error: BaseException, task: TaskDefinition | None, *, is_damaged: bo
             error = exc
     retry_on = (Exception,) if task is None else task.options.retry.on
     return ProcessEnd(
-        failure=describe(error),
+        failure=describe(error, secrets),  # here: what is cut out of a long text may cut a secret in two
         retryable=isinstance(error, retry_on),
         suspect=is_damaged or _is_of_memory(error),
     )

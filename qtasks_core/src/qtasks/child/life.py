@@ -19,7 +19,8 @@ import msgspec
 
 from qtasks.child.body import Bodies
 from qtasks.isolation import MainModule
-from qtasks.worker._wire import Answer, Begun, Hello, Logged, Order, ProcessWork, Stopping, Wire
+from qtasks.logsetup import take_levels
+from qtasks.worker._wire import Answer, Begun, Hello, Levels, Logged, Order, ProcessWork, Stopping, Wire
 
 EXIT_TIME: Final = 1.0
 """Seconds that exit handlers and threads of bodies have at the end."""
@@ -108,6 +109,8 @@ class Child:
         if isinstance(order, ProcessWork):
             self._busy = True
             self._put(order)
+        elif isinstance(order, Levels):
+            take_levels(order.levels)
         elif isinstance(order, Stopping):
             self._bodies.is_stopping = True
 

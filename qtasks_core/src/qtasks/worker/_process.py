@@ -18,6 +18,7 @@ from typing import Final, TypeAlias
 
 import msgspec
 
+from qtasks import logsetup
 from qtasks.isolation import MainModule
 from qtasks.serialization import describe
 from qtasks.worker._wire import (
@@ -25,6 +26,7 @@ from qtasks.worker._wire import (
     Begun,
     Hello,
     Item,
+    Levels,
     Logged,
     ProcessEnd,
     ProcessWork,
@@ -163,6 +165,8 @@ class ChildProcess:
         self._process: subprocess.Popen[bytes] | None = None
         self._wire: Wire[Answer] | None = None
         self._stopping = False
+        self._levels: dict[str, int] | None = None
+        """What the process was told of the levels of loggers; None of a new one."""
         threading.Thread(target=self._live, name="qtasks-process", daemon=True).start()
 
     def give(self, job: ProcessJob) -> None:
@@ -219,6 +223,7 @@ class ChildProcess:
         """Hand over the work; False where the process is gone without a word of it."""
         job.held_by(lambda: _kill(process))
         with suppress(OSError):  # one that is gone answers nothing
+            self._send_levels(wire)
             wire.send(job.work)
             if self._stopping:
                 wire.send(Stopping())
@@ -229,6 +234,13 @@ class ChildProcess:
                 _log_here(answer)
         job.held_by(None)
         return False
+
+    def _send_levels(self, wire: Wire[Answer]) -> None:
+        """Tell which levels loggers have, where the process does not know."""
+        levels = logsetup.levels()
+        if levels != self._levels:
+            wire.send(Levels(levels))
+            self._levels = levels
 
     def _heard(self, job: ProcessJob, process: subprocess.Popen[bytes], wire: Wire[Answer]) -> ProcessEnd:
         while (answer := wire.receive()) is not None:
@@ -260,7 +272,7 @@ class ChildProcess:
     def _part(self) -> None:
         """Let the process end. It is waited for in another thread: nothing waits for that."""
         process, wire = self._process, self._wire
-        self._process = self._wire = None
+        self._process = self._wire = self._levels = None
         if wire is not None:
             wire.close()
         if process is not None and process.poll() is None:

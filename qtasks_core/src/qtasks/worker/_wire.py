@@ -54,6 +54,12 @@ class ProcessWork(msgspec.Struct, frozen=True, kw_only=True, tag="work"):
     """The module that makes the app; it is imported first. None where no module holds it."""
 
 
+class Levels(msgspec.Struct, frozen=True, tag="levels"):
+    """Which levels the settings of the worker give to loggers now, by their names."""
+
+    levels: dict[str, int]
+
+
 class Stopping(msgspec.Struct, frozen=True, tag="stopping"):
     """The worker was told to stop."""
 
@@ -101,7 +107,7 @@ class ProcessEnd(msgspec.Struct, frozen=True, tag="end", omit_defaults=True):
     """Whether the process may be damaged: it runs nothing more."""
 
 
-Order: TypeAlias = Hello | ProcessWork | Stopping
+Order: TypeAlias = Hello | Levels | ProcessWork | Stopping
 """What a child hears."""
 Said: TypeAlias = Progress | Item
 """What a body says while it runs."""

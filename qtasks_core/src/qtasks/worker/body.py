@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Sequence
+from contextlib import nullcontext
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
+from qtasks.context import plain_on_loop
 from qtasks.errors import UsageError
 from qtasks.executors import TaskExecutor, TaskMiddleware
 from qtasks.options import Executor
@@ -58,6 +60,7 @@ class Bodies:
         children: Where tasks with a process of their own run.
         reporter: Who is told what bodies say.
         is_shutting_down: Whether the worker was told to stop.
+        check_time: Raises TimeoutError where the time of a run is up.
     """
 
     def __init__(
@@ -67,12 +70,14 @@ class Bodies:
         children: Children,
         reporter: Reporter,
         is_shutting_down: Callable[[], bool],
+        check_time: Callable[[Run], None],
     ) -> None:
         self._runtime = runtime
         self._threads = threads
         self._children = children
         self._reporter = reporter
         self._is_shutting_down = is_shutting_down
+        self._check_time = check_time
         self._loop = asyncio.get_running_loop()
         self._before, self._after = runtime.middlewares
         self.are_plain = not (self._before or self._after or runtime.config.task_default_decode)
@@ -87,7 +92,9 @@ class Bodies:
         subject = self._subject(run, task)
         executor = self._executor(run, task, args, kwargs, subject)
         executor = await _through((*self._before, *task.options.middlewares_before), executor)
-        executor.result = await executor.execute()
+        executor.result = await _executed(executor)
+        if run.secrets is not None:
+            run.secrets.tell_result(executor.result)
         executor = await _through((*task.options.middlewares_after, *self._after), executor)
         return await _decoded(
             task.options.decode or self._runtime.config.task_default_decode, executor.result
@@ -111,13 +118,16 @@ class Bodies:
 
     async def _run_body(self, run: Run, subject: Any, executor: TaskExecutor) -> Any:
         task = executor.task_func
+        if run.secrets is not None:
+            run.secrets.tell_arguments(executor.args, executor.kwargs)
         if task.executor is Executor.PROCESS:
             return await self._children.call(run, task, executor.args, executor.kwargs)
         args = executor.args if subject is None else [subject, *executor.args]
         call = partial(task.function, *args, **executor.kwargs)
         in_loop = task.executor is Executor.LOOP or (task.executor is not Executor.THREAD and task.is_async)
         if in_loop:
-            return await (self._drained(run, task, call) if task.is_generator else _called(call))
+            with nullcontext() if task.is_async else plain_on_loop(task.name):
+                return await (self._drained(run, task, call) if task.is_generator else _called(call))
         if task.is_async:
             body = OwnLoop(partial(self._drained_elsewhere, run, task, call) if task.is_generator else call)
             return await self._in_thread(run, body.run, body.cancel)
@@ -126,11 +136,14 @@ class Bodies:
         return await self._in_thread(run, call)
 
     async def _drained(self, run: Run, task: TaskDefinition, call: Callable[[], Any]) -> list[Any]:
-        handler = self._unhurried(run, task.options.generate_handler)
+        handler = self._unhurried(run, task.options.generate_handler, is_plain=not task.is_async)
         return await adrain(call(), handler, partial(self._emit, run))
 
-    def _unhurried(self, run: Run, handler: Handler) -> Handler:
-        """Return the handler, which also waits where items come faster than they can be written."""
+    def _unhurried(self, run: Run, handler: Handler, *, is_plain: bool) -> Handler:
+        """Return the handler, which also waits where items come faster than they can be written.
+
+        Between two values the time of the run is looked at.
+        """
 
         async def handle(value: Any) -> Any:
             answer = None if handler is None else handler(value)
@@ -138,6 +151,9 @@ class Bodies:
                 answer = await answer
             if self._reporter.is_crowded(run):
                 await self._reporter.written(run)
+            self._check_time(run)
+            if is_plain:  # it waits for nothing: let others run, and whoever wants to end it
+                await asyncio.sleep(0)
             return answer
 
         return handle
@@ -172,6 +188,8 @@ class Bodies:
     def _emit(self, run: Run, value: Any) -> None:
         runtime, task = self._runtime, run.definition
         assert task is not None  # its body runs
+        if run.secrets is not None:
+            run.secrets.tell_result(value)
         data = encode_value(
             value,
             f"a value that task {task.name!r} yields",
@@ -200,6 +218,13 @@ async def _awaited(value: Awaitable[Any]) -> Any:
 
 async def _called(call: Callable[[], Any]) -> Any:
     value = call()
+    return await value if inspect.isawaitable(value) else value
+
+
+async def _executed(executor: TaskExecutor) -> Any:
+    if type(executor) is TaskExecutor:
+        return await executor.run()  # nothing is around the body
+    value = executor.execute()
     return await value if inspect.isawaitable(value) else value
 
 

@@ -69,6 +69,7 @@ class Children:
             args=args,
             kwargs=kwargs,
             created=delivery.created_at,
+            headers=None if run.secrets is None else run.secrets.headers(args, kwargs),
             names=task.signature.names,
         )
         return ProcessWork(

@@ -36,6 +36,7 @@ class Chooser:
         self._credit = dict.fromkeys(queues.names, 0.0)
         self._known: Mapping[str, Any] = {}
         self._open: Sequence[str] = queues.names
+        self._is_closed = False
 
     async def learn(self) -> None:
         """Ask once what is paused; before the first fetch."""
@@ -66,7 +67,14 @@ class Chooser:
         if self._queues.is_weighted and len(self._open) > 1:
             self._consumer.choose([(name,) for name in self._by_turn()])
 
+    def close(self) -> None:
+        """Take from no queue any more, whatever is resumed."""
+        self._is_closed = True
+        self._consumer.choose([])
+
     def _apply(self) -> None:
+        if self._is_closed:
+            return
         paused = frozenset(self._known)
         if paused.isdisjoint(self._queues.names) and tuple(self._open) == self._queues.names:
             return

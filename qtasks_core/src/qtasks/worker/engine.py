@@ -15,6 +15,7 @@ from qtasks.protocols import Broker, Consumer, Setup
 from qtasks.queues import Weights
 from qtasks.runtime import Runtime
 from qtasks.worker.choosing import Chooser
+from qtasks.worker.dead import bound_dead
 from qtasks.worker.fetch import Fetcher
 from qtasks.worker.heartbeat import RENEWALS_PER_LEASE, Heartbeat
 from qtasks.worker.held import Held
@@ -127,8 +128,11 @@ class AsyncWorker:
         parts.runner.say_stopping()
         parts.watchdog.stop()
         try:
-            await parts.fetcher.close()
-            await self._drain(parts, parts.runtime.config.grace if grace is None else grace)
+            parts.fetcher.stop()
+            try:
+                await self._drain(parts, parts.runtime.config.grace if grace is None else grace)
+            finally:
+                await parts.fetcher.close()
             await self._close(parts)
         finally:
             # Also where this call is cancelled: a lease that nobody works on must end.
@@ -178,7 +182,9 @@ class AsyncWorker:
     def _work_of(self, parts: Parts) -> list[Coroutine[Any, Any, None]]:
         """Return what a worker does at the same time, each for ever."""
         signals = hear(parts.consumer, parts.runner.cancel, parts.runtime.log)
-        return [parts.fetcher.run(), parts.settler.run(), self._announce(parts), parts.chooser.run(), signals]
+        dead = bound_dead(parts.runtime, parts.settler.died)
+        first = [parts.fetcher.run(), parts.settler.run()]
+        return [*first, self._announce(parts), parts.chooser.run(), signals, dead]
 
     def _hop(
         self, callback: Callable[[Sequence[tuple[str, Token]]], None]

@@ -64,10 +64,15 @@ class Fetcher:
             else:
                 backoff.reset()
 
-    async def close(self) -> None:
-        """End `run`; nothing is started any more."""
+    def stop(self) -> None:
+        """Start nothing any more. The consumer stays open: it hears what is to be cancelled of what runs."""
         self._closing = True
+        self._chooser.close()
         self._slots.wake()
+
+    async def close(self) -> None:
+        """End `run`, and with it all that the consumer hears."""
+        self.stop()
         await self._consumer.close()
 
     async def _take(self, batch: Sequence[Delivery]) -> None:

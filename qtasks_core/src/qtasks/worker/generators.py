@@ -15,6 +15,8 @@ Emit: TypeAlias = Callable[[Any], None]
 def drain(generator: Iterator[Any], handler: Handler, emit: Emit) -> list[Any]:
     """Run a plain generator to its end and return what it has yielded.
 
+    A run that is cut short closes it, so that its `finally` blocks run now and not at some later collection.
+
     Args:
         generator: The body, not begun yet.
         handler: Called with each value, in this thread.
@@ -23,14 +25,18 @@ def drain(generator: Iterator[Any], handler: Handler, emit: Emit) -> list[Any]:
     send = generator.send if isinstance(generator, Generator) else None
     values: list[Any] = []
     answer: Any = None
-    while True:
-        try:
-            value = next(generator) if send is None else send(answer)
-        except StopIteration:  # of the body alone: that of a handler is an error
-            return values
-        values.append(value)
-        emit(value)
-        answer = None if handler is None else handler(value)
+    try:
+        while True:
+            try:
+                value = next(generator) if send is None else send(answer)
+            except StopIteration:  # of the body alone: that of a handler is an error
+                return values
+            values.append(value)
+            emit(value)
+            answer = None if handler is None else handler(value)
+    finally:
+        if isinstance(generator, Generator):
+            generator.close()
 
 
 async def adrain(generator: AsyncIterator[Any] | Iterator[Any], handler: Handler, emit: Emit) -> list[Any]:

@@ -12,15 +12,19 @@ from collections.abc import Callable
 from typing import TYPE_CHECKING, Final
 
 from qtasks.models import GiveBack, GiveBackReason, Outcome
-from qtasks.options import Ack
+from qtasks.options import Ack, Executor
 from qtasks.worker import outcomes
 from qtasks.worker.run import Cause, Run
 
 if TYPE_CHECKING:
+    from qtasks.registry import TaskDefinition
     from qtasks.runtime import Runtime
 
 ABANDON_AFTER: Final = 1.0
 """Seconds that a body has to end once it was interrupted; then its slot is filled anew without it."""
+
+_ELSEWHERE: Final = (Executor.THREAD, Executor.PROCESS)
+"""Where bodies cannot hold up the loop."""
 
 _RAISED: Final = {
     Cause.TIMEOUT: TimeoutError,
@@ -52,7 +56,10 @@ class Interrupter:
         run.timer = self._loop.call_later(seconds, self.interrupt, run, Cause.TIMEOUT)
 
     def interrupt(self, run: Run, cause: Cause, reason: str = "") -> None:
-        """End a body; the first cause is the one that counts."""
+        """End a body; the first cause is the one that counts, but a cancellation more than a stop."""
+        if run.cause is Cause.STOPPED and cause is Cause.CANCELLED and not (run.left or run.is_closing):
+            run.cause, run.reason = cause, reason  # it is being ended; only what becomes of it is another
+            return
         if run.left or run.cause not in {None, Cause.LOST}:
             return
         if run.is_closing and cause is Cause.CANCELLED:
@@ -73,6 +80,27 @@ class Interrupter:
             run.task.cancel()
         if cause is not Cause.STOPPED:
             run.timer = self._loop.call_later(ABANDON_AFTER, self._abandon, run)
+
+    def check_time(self, run: Run) -> None:
+        """End a body that has held up the loop beyond its time: nothing else could interrupt it.
+
+        Raises:
+            TimeoutError: Its time is up.
+        """
+        if run.is_overdue(self._loop.time()):
+            run.disarm()
+            run.cause = Cause.TIMEOUT
+            raise TimeoutError
+
+    def returned(self, run: Run, task: TaskDefinition) -> None:
+        """Let the time of a body that returned count no more.
+
+        Raises:
+            TimeoutError: It was on the loop, which could not end it at its time.
+        """
+        if task.executor not in _ELSEWHERE:
+            self.check_time(run)
+        run.disarm()
 
     def leave(self, run: Run, cause: Cause) -> None:
         """Take a run out of its slot that was interrupted for this cause."""

@@ -6,12 +6,16 @@ import random
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
+from msgspec import structs
+
 from qtasks.clock import moment_after
+from qtasks.context import writable
+from qtasks.errors import TaskCancelError
 from qtasks.models import Delivery, Failure, Outcome
 from qtasks.retry import RetryPolicy, backoff, should_retry
 from qtasks.serialization import describe, encode_failure
 from qtasks.serialization.secret import scrubbed
-from qtasks.status import TaskStatus
+from qtasks.status import FINAL, TaskStatus
 
 if TYPE_CHECKING:
     from qtasks.registry import TaskDefinition
@@ -39,8 +43,7 @@ def success(
     config = runtime.config
     result = task.signature.encode_result(value, config.max_result_size, runtime.serializer)
     now = runtime.clock.now()
-    ttl = task.options.result_ttl or config.result_ttl
-    remove_at = moment_after(now, ttl)
+    remove_at = moment_after(now, _ttl(runtime, task))
     return Outcome(
         delivery.id, delivery.token, TaskStatus.SUCCESS, now, started_at, result, None, None, None, remove_at
     )
@@ -56,7 +59,6 @@ def failure(
 ) -> Outcome:
     """Return the outcome `error` of a body that raised; `secrets` are not in its text."""
     now = runtime.clock.now()
-    ttl = task.options.result_ttl or runtime.config.result_ttl
     return Outcome(
         delivery.id,
         delivery.token,
@@ -64,7 +66,7 @@ def failure(
         now,
         started_at,
         error=encode_failure(in_words(error, secrets)),
-        remove_at=moment_after(now, ttl),
+        remove_at=moment_after(now, _ttl(runtime, task)),
     )
 
 
@@ -98,8 +100,6 @@ def cancelled(
 ) -> Outcome:
     """Return the outcome of a task whose cancellation was wished."""
     now = runtime.clock.now()
-    own = None if task is None else task.options.result_ttl
-    ttl = own or runtime.config.result_ttl
     return Outcome(
         delivery.id,
         delivery.token,
@@ -107,8 +107,16 @@ def cancelled(
         now,
         started_at,
         reason=reason,
-        remove_at=moment_after(now, ttl),
+        remove_at=moment_after(now, _ttl(runtime, task)),
     )
+
+
+def reason_of(error: TaskCancelError, secrets: Sequence[str] = ()) -> str:
+    """Return why a body has cancelled its task, whatever it has given as the reason; without secrets."""
+    try:
+        return scrubbed(writable(error.reason), secrets)
+    except BaseException as exc:  # noqa: BLE001 - methods of a user's object run here
+        return f"<not readable: {type(exc).__name__}>"
 
 
 def dead(runtime: Runtime, delivery: Delivery, reason: str) -> Outcome:
@@ -123,6 +131,18 @@ def dead(runtime: Runtime, delivery: Delivery, reason: str) -> Outcome:
         reason=reason,
         remove_at=moment_after(now, ttl),
     )
+
+
+def _ttl(runtime: Runtime, task: TaskDefinition | None) -> float | None:
+    own = None if task is None else task.options.result_ttl
+    return runtime.config.result_ttl if own is None else own
+
+
+def staying(outcome: Outcome, result_ttl: float) -> Outcome:
+    """Return the outcome of a call that says how long its record stays; dead letters stay as others do."""
+    if outcome.status not in FINAL or outcome.status is TaskStatus.DEAD:
+        return outcome
+    return structs.replace(outcome, remove_at=moment_after(outcome.finished_at, result_ttl))
 
 
 def retry_delay(policy: RetryPolicy, delivery: Delivery, error: BaseException) -> float | None:

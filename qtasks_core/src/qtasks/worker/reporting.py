@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 from qtasks.errors import BackendError, BackendRefused
 from qtasks.models import Report
 from qtasks.worker.backoff import Backoff
+from qtasks.worker.hiding import hidden
 
 if TYPE_CHECKING:
     from qtasks.runtime import Runtime
@@ -58,8 +59,11 @@ class Reporter:
         self._task: asyncio.Task[None] | None = None
 
     def progress(self, run: Run, share: float | None, note: str | None) -> None:
-        """Keep how far a run is. Any thread may call it; what is older and not written yet is forgotten."""
-        self._hop(run, share, note, None)
+        """Keep how far a run is. Any thread may call it; what is older and not written yet is forgotten.
+
+        What is secret of the run is not in the note that is kept.
+        """
+        self._hop(run, share, None if note is None else hidden(note, run.secrets), None)
 
     def item(self, run: Run, data: bytes) -> None:
         """Keep a value that a run has yielded. Any thread may call it."""

@@ -10,6 +10,7 @@ from qtasks.models import Delivery
 
 if TYPE_CHECKING:
     from qtasks.registry import TaskDefinition
+    from qtasks.worker.hiding import Secrets
 
 
 class Cause(Enum):
@@ -55,6 +56,8 @@ class Run:
         "job",
         "left",
         "reason",
+        "result_ttl",
+        "secrets",
         "started_at",
         "task",
         "timer",
@@ -69,10 +72,14 @@ class Run:
         self.cause: Cause | None = None
         self.reason = ""
         """Why it was cancelled."""
+        self.result_ttl: float | None = None
+        """Seconds that its record stays, where the call has said it."""
         self.timer: asyncio.TimerHandle | None = None
         self.started_at: float | None = None
         self.extra: dict[str, Any] | None = None
         """The extra keywords of the task as plugins have left them; None is as registered."""
+        self.secrets: Secrets | None = None
+        """What must not be shown of it; None is nothing."""
         self.has_permit = False
         """Whether a limit counts it."""
         self.has_reported = False
@@ -82,6 +89,10 @@ class Run:
         self.items = 0
         """How many values it has yielded that are written."""
         self.left = False
+
+    def is_overdue(self, now: float) -> bool:
+        """Whether its time is up at this moment of the loop, which was too busy to end it."""
+        return self.cause is None and self.timer is not None and now >= self.timer.when()
 
     def disarm(self) -> None:
         """The body has ended: its time is not up any more, however long hooks take."""

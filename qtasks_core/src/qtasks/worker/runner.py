@@ -19,17 +19,20 @@ from qtasks.plugins.events import (
     TaskErrored,
     TriggerError,
 )
+from qtasks.printable import one_line
+from qtasks.producer import said_of_result_ttl
 from qtasks.protocols import Worker
 from qtasks.registry import TaskDefinition
 from qtasks.runtime import Runtime
-from qtasks.serialization import Envelope, decode_envelope, revealing
+from qtasks.serialization import Envelope, decode_envelope
 from qtasks.worker import outcomes, verdict
 from qtasks.worker.abandoned import Abandoned
 from qtasks.worker.body import Bodies, StoppedIterationError
 from qtasks.worker.chaining import send_next
 from qtasks.worker.children import Children
-from qtasks.worker.ending import tell_end, tell_loss
+from qtasks.worker.ending import tell_end, tell_fault, tell_loss
 from qtasks.worker.held import Held
+from qtasks.worker.hiding import Secrets, texts_in
 from qtasks.worker.interrupting import Interrupter
 from qtasks.worker.limiting import Limiter
 from qtasks.worker.reporting import Reporter
@@ -60,16 +63,22 @@ class Runner:
         self._reporter = Reporter(runtime)
         self._threads = Threads()
         self._children = Children(runtime, self._reporter)
-        self._bodies = Bodies(
-            runtime, self._threads, self._children, self._reporter, lambda: self._is_shutting_down
-        )
         self._interrupter = Interrupter(runtime, self._leave, self.abandoned.add)
+        self._bodies = Bodies(
+            runtime,
+            self._threads,
+            self._children,
+            self._reporter,
+            lambda: self._is_shutting_down,
+            self._interrupter.check_time,
+        )
 
     @property
     def names(self) -> list[str]:
         """The tasks that run now, for people."""
         # list() of a dict view is one step of the interpreter: the watchdog asks from its thread.
-        return sorted(f"{run.delivery.task} ({run.delivery.id})" for run in list(self._runs.values()))
+        runs = list(self._runs.values())
+        return sorted(f"{one_line(run.delivery.task)} ({run.delivery.id})" for run in runs)
 
     def start(self, deliveries: Sequence[Delivery]) -> None:
         """Run a fetched batch; each has a slot already."""
@@ -132,8 +141,8 @@ class Runner:
             if run.has_reported:
                 run.is_closing = True
                 await self._reporter.written(run)
-        except PluginError:
-            self._runtime.log.exception("%s goes back to its queue", run.delivery.id)
+        except PluginError as exc:
+            tell_fault(self._runtime.log, run, "goes back to its queue", exc)
             self._leave(run, verdict.after_fault(run.delivery))
         except BaseException as exc:  # noqa: BLE001 - nothing that a task does ends the worker
             self._leave_after(run, exc)
@@ -147,6 +156,7 @@ class Runner:
         run.definition = task
         end = self._without_run(delivery, task, now)
         if end is not None:
+            run.result_ttl = said_of_result_ttl(delivery.body)
             return end
         if task is None:
             return await self._unknown(delivery, now)
@@ -156,6 +166,8 @@ class Runner:
             envelope = decode_envelope(delivery.body)
         except DecodeError as exc:
             return outcomes.dead(runtime, delivery, f"undecodable: {exc}")
+        run.result_ttl = envelope.result_ttl
+        run.secrets = Secrets.of(envelope, task.signature)
         if task.options.limited is not None:
             refused = await self._refused(run, task, envelope)
             if refused is not None:
@@ -168,7 +180,7 @@ class Runner:
         try:
             args, kwargs = task.signature.decode(envelope)
         except Exception as exc:  # noqa: BLE001 - they do not fit, however often it is tried
-            return outcomes.failure(runtime, task, delivery, run.started_at, exc)
+            return outcomes.failure(runtime, task, delivery, run.started_at, exc, texts_in(run.secrets))
         return await self._attempt(run, task, envelope, args, kwargs)
 
     async def _refused(self, run: Run, task: TaskDefinition, envelope: Envelope) -> Outcome | GiveBack | None:
@@ -228,7 +240,8 @@ class Runner:
         if run.cause is not None:
             return await self._interrupted(run, task, envelope)
         if isinstance(error, TaskCancelError):
-            return outcomes.cancelled(self._runtime, task, run.delivery, run.started_at, error.reason)
+            reason = outcomes.reason_of(error, texts_in(run.secrets))
+            return outcomes.cancelled(self._runtime, task, run.delivery, run.started_at, reason)
         if isinstance(error, StoppedIterationError):
             error = error.error
         return await self._failed(run, task, envelope, error)
@@ -251,6 +264,8 @@ class Runner:
         if triggers.task_executor_args_replace is not None:
             event = await triggers.task_executor_args_replace(self._args_event(run, task, args, kwargs))
             args, kwargs = list(event.args), dict(event.kwargs)
+        if run.secrets is not None:
+            run.secrets.tell_arguments(args, kwargs)
         if triggers.task_executor_before_execute is not None:
             await triggers.task_executor_before_execute(
                 ExecutorBefore(task_executor=self, task_func=task, task_broker=run.delivery)
@@ -260,7 +275,9 @@ class Runner:
         else:
             value = await self._value(run, task, args, kwargs)
         if limit is not None:
-            run.disarm()
+            self._interrupter.returned(run, task)
+        if run.secrets is not None:
+            run.secrets.tell_result(value)
         if triggers.task_executor_after_execute is not None:
             await triggers.task_executor_after_execute(
                 ExecutorAfter(task_executor=self, task_func=task, task_broker=run.delivery)
@@ -307,9 +324,9 @@ class Runner:
         if envelope.retry is not None:
             policy = replace(policy, retries=envelope.retry)
         delay = outcomes.retry_delay(policy, delivery, error)
-        secrets = revealing(envelope, task.signature)
         if runtime.triggers.worker_task_error_retry is not None:
             delay = await self._asked_for_retry(run, task, error, delay)
+        secrets = texts_in(run.secrets)
         if delay is not None:
             return outcomes.retry(runtime, delivery, run.started_at, error, delay, secrets)
         return outcomes.failure(runtime, task, delivery, run.started_at, error, secrets)
@@ -322,8 +339,8 @@ class Runner:
         assert hook is not None
         try:
             answer = await hook(self._error_event(run, task, error))
-        except PluginError:
-            self._runtime.log.exception("%s keeps its own retry rules", run.delivery.id)
+        except PluginError as exc:
+            tell_fault(self._runtime.log, run, "keeps its own retry rules", exc)
             return delay
         if answer is None:
             return delay
@@ -337,14 +354,14 @@ class Runner:
             task_broker=run.delivery,
             error=error,
             attempt=run.delivery.token.attempt,
-            trace=outcomes.in_words(error).traceback,
+            trace=outcomes.in_words(error, texts_in(run.secrets)).traceback,
         )
 
     def _leave_after(self, run: Run, error: BaseException) -> None:
         if run.cause is not None:
             self._interrupter.leave(run, run.cause)
         else:
-            self._runtime.log.error("%s goes back to its queue", run.delivery.id, exc_info=error)
+            tell_fault(self._runtime.log, run, "goes back to its queue", error)
             self._leave(run, verdict.after_fault(run.delivery))
 
     def _leave(self, run: Run, end: Outcome | GiveBack | None) -> None:
@@ -361,6 +378,8 @@ class Runner:
         if run.has_reported:
             self._reporter.forget(run)
         if isinstance(end, Outcome):
+            if run.result_ttl is not None:
+                end = outcomes.staying(end, run.result_ttl)
             self._slots.body_ended()
             self._settler.add(end)
         else:

@@ -36,6 +36,8 @@ class Settler:
         self._recorded: asyncio.Queue[ExecuteAfter | None] = asyncio.Queue()
         """What plugins are still to be told; None is the end."""
         self._closing = False
+        self.died = asyncio.Event()
+        """Set when something is recorded as `dead`; whoever hears of it clears it."""
         self.stale = 0
         """Outcomes that the fence refused."""
 
@@ -111,6 +113,8 @@ class Settler:
             for outcome in batch:
                 self._recorded.put_nowait(self._event(outcome))
         self._held.drop(batch)
+        if any(outcome.status is TaskStatus.DEAD for outcome in batch):
+            self.died.set()
         if Settled.STALE in answers:
             self._count_stale(batch, answers)
 
