@@ -15,6 +15,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from qtasks import _migration
+
 if TYPE_CHECKING:
     from qtasks.config import QueueConfig as QueueConfig
     from qtasks.results import AsyncResult as AsyncResult
@@ -68,6 +70,8 @@ _MODULES: Final = {
     "shared_task": "sync",
 }
 
+_migration.tell_of_modules()
+
 if not TYPE_CHECKING:  # type checkers must not see it: they would believe every misspelt name
 
     def __getattr__(name: str) -> object:
@@ -75,6 +79,7 @@ if not TYPE_CHECKING:  # type checkers must not see it: they would believe every
         from importlib import import_module
 
         if name not in _MODULES:
+            _migration.refuse(__name__, name)
             raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)
         return globals().setdefault(name, getattr(import_module(f"{__name__}.{_MODULES[name]}"), name))
 

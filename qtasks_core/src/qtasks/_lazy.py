@@ -8,7 +8,7 @@ from __future__ import annotations
 import re
 from typing import Any, Final
 
-from qtasks import discovery
+from qtasks import _migration, discovery
 
 _EXTRAS: Final = {"SQLite": "sqlite", "Redis": "redis", "RabbitMQ": "rabbitmq"}
 _KINDS: Final = {
@@ -22,8 +22,8 @@ def load(group: str, name: str, module: dict[str, Any]) -> Any:
     """Return the class, and keep it in the module so that the next import is a plain one.
 
     Raises:
-        ImportError: A class of a first-party package that is not installed. Only an ImportError keeps
-            its text through `from … import …`.
+        ImportError: A class of a first-party package that is not installed, or of version 1. Only an
+            ImportError keeps its text through `from … import …`.
         AttributeError: Nobody knows the name.
     """
     if not name.startswith("_") and name in discovery.find(group):
@@ -32,6 +32,7 @@ def load(group: str, name: str, module: dict[str, Any]) -> Any:
     if extra is not None:
         command = discovery.install_command(extra)
         raise ImportError(f"{name} is in a package that is not installed: {command}", name=group)
+    _migration.refuse(group, name)
     raise AttributeError(f"module {group!r} has no attribute {name!r}", name=name)
 
 

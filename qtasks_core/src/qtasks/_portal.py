@@ -15,6 +15,7 @@ from weakref import WeakSet
 
 from typing_extensions import ParamSpec
 
+from qtasks.context import advice_for_plain_on_loop
 from qtasks.errors import BackendUnavailable, UsageError
 from qtasks.guards import in_loop
 
@@ -106,10 +107,10 @@ def call(
     """
     if in_loop():
         name = getattr(function, "__name__", "the call")
-        raise UsageError(
-            f"{name}() would block the loop that is running in this thread;"
-            f" use the asynchronous face there: `from qtasks.asyncio import QueueTasks`, `await ….{name}()`"
+        advice = advice_for_plain_on_loop() or (
+            f"use the asynchronous face there: `from qtasks.asyncio import QueueTasks`, `await ….{name}()`"
         )
+        raise UsageError(f"{name}() would block the loop that is running in this thread; {advice}")
     PORTAL.enter()
     while True:
         loop = home() or PORTAL.loop()

@@ -12,6 +12,7 @@ from msgspec import structs
 from qtasks.errors import ResultTimeout, UsageError
 from qtasks.ids import new_id
 from qtasks.models import Record
+from qtasks.names import check_task_name
 from qtasks.options import check_timeout
 from qtasks.producer import Call
 from qtasks.result import Task
@@ -34,6 +35,8 @@ class Chain:
         for call in calls:
             if not isinstance(call, Call):
                 raise UsageError(f"a chain is made of bound calls, such as task.bind(1), not of {call!r}")
+            if call.definition is None:
+                check_task_name(call.task_name)
         if not calls:
             raise UsageError("a chain needs at least one call: app.chain(first.bind(1), second.bind())")
         for call in calls[1:]:
@@ -47,7 +50,7 @@ class Chain:
         """Send it: the first step now, each later one by the worker that ends the step before.
 
         Raises:
-            TaskArgumentError: The arguments of the first step do not fit.
+            TaskArgumentError: The arguments of a step do not fit.
             EncodeError: An argument of a step cannot be sent.
             BackendError: It was not accepted.
             UsageError: The first step is unique, and another task that is no chain keeps it away.

@@ -7,8 +7,9 @@ from typing import Any, Final
 
 from qtasks.config import is_whole
 from qtasks.errors import ConfigError
-from qtasks.executors import TaskExecutor, TaskMiddleware
-from qtasks.options import Ack, Executor, TaskOptions, check_extra, retry_policy
+from qtasks.executors import TaskExecutor, TaskMiddleware, check_executor
+from qtasks.options import OPTION_NAMES, Ack, Executor, TaskOptions, check_extra, retry_policy
+from qtasks.printable import short_repr
 from qtasks.rates import Limited
 from qtasks.registry import TaskDefinition
 from qtasks.unique import Unique
@@ -28,11 +29,13 @@ _BACKOFF: Final = {
 def define(function: Callable[..., Any], name: str | None, keywords: Mapping[str, Any]) -> TaskDefinition:
     """Make the definition of a task; keywords that are no options become its `extra`.
 
+    An option that is None is as if it were not said.
+
     Raises:
         ConfigError: An option has a wrong value, or a keyword is nearly an option.
         TaskError: The function cannot be a task.
     """
-    rest = dict(keywords)
+    rest = {key: value for key, value in keywords.items() if value is not None or key not in OPTION_NAMES}
     options: dict[str, Any] = {key: rest.pop(key) for key in _PLAIN if key in rest}
     options |= {key: _callable(key, rest.pop(key)) for key in _CALLABLES if key in rest}
     options |= {key: _middlewares(key, rest.pop(key)) for key in _MIDDLEWARES if key in rest}
@@ -45,7 +48,7 @@ def define(function: Callable[..., Any], name: str | None, keywords: Mapping[str
     options["unique"] = Unique.of(rest.pop("unique", None))
     options.setdefault("description", (function.__doc__ or "").strip())
     if not isinstance(options["description"], str):
-        raise ConfigError(f"description is text, not {options['description']!r}")
+        raise ConfigError(f"description is text, not {short_repr(options['description'])}")
     _check_memory(options)
     check_extra(rest)
     return TaskDefinition.of(function, name, TaskOptions(extra=rest, **options))
@@ -58,13 +61,13 @@ def _retry(rest: dict[str, Any]) -> Any:
 
 def _callable(name: str, value: Any) -> Any:
     if value is not None and not callable(value):
-        raise ConfigError(f"{name} is a function, not {value!r}")
+        raise ConfigError(f"{name} is a function, not {short_repr(value)}")
     return value
 
 
 def _middlewares(name: str, value: Any) -> tuple[type[TaskMiddleware], ...]:
     if value is not None and not isinstance(value, (type, list, tuple)):
-        raise ConfigError(f"{name} is a list of classes, not {value!r}")
+        raise ConfigError(f"{name} is a list of classes, not {short_repr(value)}")
     kinds = (value,) if isinstance(value, type) else tuple(value or ())
     for kind in kinds:
         check_middleware(name, kind)
@@ -74,33 +77,41 @@ def _middlewares(name: str, value: Any) -> tuple[type[TaskMiddleware], ...]:
 def check_middleware(name: str, kind: Any) -> None:
     """Raise ConfigError unless it is a class that a middleware can be made of."""
     if not (isinstance(kind, type) and issubclass(kind, TaskMiddleware)):
-        raise ConfigError(f"{name} takes subclasses of qtasks.executors.TaskMiddleware, not {kind!r}")
+        raise ConfigError(
+            f"{name} takes subclasses of qtasks.executors.TaskMiddleware, not {short_repr(kind)}"
+        )
+    base: Any = TaskMiddleware
+    if kind.__init__ is base.__init__ and kind.__call__ is base.__call__:
+        raise ConfigError(f"{name}: {kind.__name__} changes nothing: it has no method __call__ of its own")
 
 
 def _tags(value: Any) -> tuple[str, ...]:
     if not isinstance(value, Sequence) and not isinstance(value, (set, frozenset)):
-        raise ConfigError(f"tags are a list of words, not {value!r}")
+        raise ConfigError(f"tags are a list of words, not {short_repr(value)}")
     tags = (value,) if isinstance(value, str) else tuple(value)
     if not all(isinstance(tag, str) for tag in tags):
-        raise ConfigError(f"tags are a list of words, not {value!r}")
+        raise ConfigError(f"tags are a list of words, not {short_repr(value)}")
     return tags
 
 
 def _flag(name: str, value: Any) -> bool:
     if not isinstance(value, bool):
-        raise ConfigError(f"{name} is True or False, not {value!r}")
+        raise ConfigError(f"{name} is True or False, not {short_repr(value)}")
     return value
 
 
 def _executor(value: Any) -> Executor | type[TaskExecutor] | None:
-    if value is None or (isinstance(value, type) and issubclass(value, TaskExecutor)):
+    if value is None:
+        return None
+    if isinstance(value, type) and issubclass(value, TaskExecutor):
+        check_executor(value)
         return value
     try:
         return Executor(value)
     except ValueError:
         raise ConfigError(
             f"executor is 'loop', 'thread', 'process' or a subclass of qtasks.executors.TaskExecutor,"
-            f" not {value!r}"
+            f" not {short_repr(value)}"
         ) from None
 
 
@@ -108,7 +119,7 @@ def _ack(value: Any) -> Ack:
     try:
         return Ack(value)
     except ValueError:
-        raise ConfigError(f"ack is 'late' or 'early', not {value!r}") from None
+        raise ConfigError(f"ack is 'late' or 'early', not {short_repr(value)}") from None
 
 
 def _check_memory(options: Mapping[str, Any]) -> None:
@@ -118,4 +129,4 @@ def _check_memory(options: Mapping[str, Any]) -> None:
     if options["executor"] is not Executor.PROCESS:
         raise ConfigError("max_memory limits a process: it needs executor='process'")
     if not is_whole(memory, 1):
-        raise ConfigError(f"max_memory is a whole number of bytes, not {memory!r}")
+        raise ConfigError(f"max_memory is a whole number of bytes, not {short_repr(memory)}")

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
+from logging import Logger, getLogger
 from typing import TYPE_CHECKING, Any, Final
 
-from qtasks.config import LONGEST_NAME
+from qtasks.config import QueueConfig
 from qtasks.errors import ConfigError, UsageError
+from qtasks.faces import app_of
+from qtasks.printable import short_repr
 
 if TYPE_CHECKING:
     from qtasks.protocols import Broker, Worker
@@ -58,6 +61,12 @@ def refuse_worker(unknown: Mapping[str, Any]) -> None:
         raise UsageError("a loop is running here already: use `await app.run()` instead of run_forever()")
 
 
+def refuse_former_argument(name: str, value: object, instead: str) -> None:
+    """Raise UsageError where a call gives an argument that only version 1 had."""
+    if value is not None:
+        raise UsageError(f"{name}= is an argument of version 1: {instead}; see docs/migration.md")
+
+
 def in_loop() -> bool:
     """Whether a loop is running in this thread."""
     try:
@@ -67,11 +76,37 @@ def in_loop() -> bool:
     return True
 
 
-def checked_name(name: str) -> str:
-    """Return the name of an app, or raise ConfigError."""
-    if not isinstance(name, str) or not 0 < len(name) <= LONGEST_NAME or not name.isprintable():
-        raise ConfigError(f"the name of an app is 1 … {LONGEST_NAME} printable characters, not {name!r}")
-    return name
+def checked_config(config: object) -> QueueConfig:
+    """Return the settings of an app, new ones where there are none; raise ConfigError where they are none."""
+    if config is None:
+        return QueueConfig()
+    if not isinstance(config, QueueConfig):
+        raise ConfigError(f"config is a QueueConfig(…), not {short_repr(config)}")
+    return config
+
+
+def check_part(what: str, part: object, *methods: str) -> None:
+    """Raise ConfigError unless it is None, or an object with these methods: a part of an app made by hand."""
+    if part is None:
+        return
+    if isinstance(part, type) or not all(callable(getattr(part, name, None)) for name in methods):
+        raise ConfigError(f"{what} is an object with {', '.join(methods)}(), not {short_repr(part)}")
+
+
+def checked_app(app: Any) -> Any:
+    """Return the asynchronous app of either face; raise ConfigError where it is none."""
+    engine = app_of(app)
+    check_part("app", engine, "add_task", "get", "find")
+    return engine
+
+
+def checked_log(log: object, name: str) -> Logger:
+    """Return the logger of an app, its own where none was given; raise ConfigError where it is none."""
+    if log is None:
+        return getLogger(f"qtasks.{name}")
+    if not isinstance(log, Logger):
+        raise ConfigError(f"log is a logging.Logger, not {short_repr(log)}")
+    return log
 
 
 def broker_of(broker: Broker | None, worker: Worker | None) -> Broker | None:

@@ -12,6 +12,7 @@ import uuid
 from typing import Final
 
 from qtasks.errors import TaskArgumentError
+from qtasks.printable import short_repr
 
 _DIGITS: Final = 20
 """Hexadecimal digits of chance that one id takes."""
@@ -53,4 +54,4 @@ def as_id(value: str | uuid.UUID) -> str:
     try:
         return str(uuid.UUID(value))
     except (ValueError, AttributeError, TypeError) as exc:
-        raise TaskArgumentError(f"a task id is a UUID, not {value!r}") from exc
+        raise TaskArgumentError(f"a task id is a UUID, not {short_repr(value)}") from exc

@@ -8,6 +8,8 @@ from typing import TYPE_CHECKING, Any, Concatenate, Literal, Protocol, overload
 from typing_extensions import ParamSpec, TypeVar
 
 from qtasks.decorate import define
+from qtasks.errors import ConfigError
+from qtasks.printable import short_repr
 from qtasks.registry import Registry
 from qtasks.task import AsyncTask, warn_of_hidden_parameters
 
@@ -111,6 +113,10 @@ class TaskMaker:
         """
         name = options.pop("name", None)
         if isinstance(function, str):
+            if name is not None:
+                raise ConfigError(
+                    f"the task has two names: {short_repr(function)} and name={short_repr(name)}"
+                )
             name, function = function, None
 
         def register(target: Callable[..., Any]) -> AsyncTask[..., Any, Any]:

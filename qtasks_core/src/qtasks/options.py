@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from datetime import datetime
 from difflib import get_close_matches
@@ -10,11 +10,15 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
-from qtasks.config import LONGEST_DELAY, LONGEST_NAME, MOST_URGENT, is_number, is_queue_name, is_whole
+from qtasks.config import LONGEST_DELAY, MOST_URGENT, is_number, is_whole
 from qtasks.errors import ConfigError
 from qtasks.ids import as_id
+from qtasks.names import check_queue_name
+from qtasks.printable import short_repr
 from qtasks.rates import Limited
 from qtasks.retry import RetryPolicy
+from qtasks.status import TaskStatus
+from qtasks.synonyms import ADVICE
 from qtasks.unique import Unique
 
 if TYPE_CHECKING:
@@ -71,11 +75,11 @@ class TaskOptions:
     extra: Mapping[str, Any]
 
     def __post_init__(self) -> None:
-        check_queue(self.queue)
+        check_queue_name(self.queue)
         check_priority(self.priority)
         check_seconds("max_time", self.max_time)
         check_seconds("expires", self.expires)
-        check_seconds("result_ttl", self.result_ttl)
+        check_ttl(self.result_ttl)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -90,16 +94,18 @@ class CallOptions:
     expires: float | None = None
     retry: int | None = None
     max_time: float | None = None
+    result_ttl: float | None = None
     unique: Unique | bool | str | None = None
     """False accepts the call although its task is unique."""
 
     def __post_init__(self) -> None:
         Unique.of(self.unique)
         if self.queue is not None:
-            check_queue(self.queue)
+            check_queue_name(self.queue)
         check_priority(self.priority)
         check_seconds("max_time", self.max_time)
         check_seconds("expires", self.expires)
+        check_ttl(self.result_ttl)
         check_delay(self.delay, self.eta)
         if self.retry is not None:
             RetryPolicy(retries=self.retry)
@@ -127,18 +133,40 @@ OPTION_NAMES: Final = frozenset(
 )
 
 
+_CALL_OPTION_NAMES: Final = tuple(field.name for field in fields(CallOptions))
+_CALL_ADVICE: Final = ADVICE | {
+    "timeout": "wait for the end: (await ….add_task(…)).wait(timeout=5); or limit the run: max_time=60",
+    "task_name": "the name says which task it is: app.add_task(name, …)",
+}
+
+
 def call_options(task_id: str | UUID | None = None, **values: Any) -> CallOptions:
     """Make call options from what a user gives."""
     return CallOptions(id=None if task_id is None else as_id(task_id), **values)
 
 
+def refuse_call_options(unknown: Mapping[str, Any]) -> None:
+    """Raise ConfigError where there are any: it says why `.options(…)` does not take them."""
+    for name in unknown:
+        if name in OPTION_NAMES:
+            raise ConfigError(
+                f".options() has no {name!r}: that is said of the task, once for all of its calls:"
+                f" @app.task({name}=…)"
+            )
+        near = get_close_matches(name, _CALL_OPTION_NAMES, n=1)
+        hint = f"did you mean {near[0]!r}?" if near else f"there are {', '.join(_CALL_OPTION_NAMES)}"
+        raise ConfigError(f".options() has no {name!r}; {_CALL_ADVICE.get(name, hint)}")
+
+
 def check_extra(extra: Mapping[str, Any]) -> None:
-    """Refuse an extra keyword that is nearly an option.
+    """Refuse an extra keyword that is nearly an option, or is one in other task queues.
 
     Raises:
-        ConfigError: It names the keyword and, where there is one, the option that was meant.
+        ConfigError: It names the keyword and the option that was meant.
     """
     for name in extra:
+        if (advice := ADVICE.get(name)) is not None:
+            raise ConfigError(f"unknown task option {name!r}; {advice}")
         near = get_close_matches(name, OPTION_NAMES, n=1, cutoff=0.75)
         if near and _within_one_letter(name, near[0]):
             raise ConfigError(f"unknown task option {name!r}; did you mean {near[0]!r}?")
@@ -157,21 +185,49 @@ def _within_one_letter(left: str, right: str) -> bool:
 def check_priority(value: int | None) -> None:
     """Raise ConfigError (a ValueError) unless it is None or a whole number 0 … 9."""
     if value is not None and not is_whole(value, 0, MOST_URGENT):
-        raise ConfigError(f"priority must be a whole number 0 … 9 (higher is more urgent), not {value!r}")
-
-
-def check_queue(value: str) -> None:
-    """Raise ConfigError unless it is a name that every backend can carry."""
-    if not is_queue_name(value):
-        raise ConfigError(f"a queue name is 1 … {LONGEST_NAME} printable characters, not {value!r}")
+        raise ConfigError(
+            f"priority must be a whole number 0 … 9 (higher is more urgent), not {short_repr(value)}"
+        )
 
 
 def check_seconds(name: str, value: float | None) -> None:
-    """Raise ConfigError unless it is None or a positive finite number."""
+    """Raise ConfigError unless it is None, or more than 0 and no more than ten years."""
     if value is None:
         return
-    if not is_number(value) or value <= 0:
-        raise ConfigError(f"{name} must be a positive number of seconds, not {value!r}")
+    if not is_number(value) or not 0 < value <= LONGEST_DELAY:
+        raise ConfigError(
+            f"{name} must be a positive number of seconds, at most {LONGEST_DELAY:.0f},"
+            f" not {short_repr(value)}"
+        )
+
+
+def check_ttl(value: float | None) -> None:
+    """Raise ConfigError unless it is None or a number of seconds that a record can stay."""
+    if value is None:
+        return
+    if not is_number(value) or not 0 <= value <= LONGEST_DELAY:
+        raise ConfigError(
+            f"result_ttl must be seconds, 0 or more and at most {LONGEST_DELAY:.0f}, not {short_repr(value)}"
+        )
+
+
+def check_text(name: str, value: object) -> None:
+    """Raise ConfigError unless it is text."""
+    if not isinstance(value, str):
+        raise ConfigError(f"{name} is text, not {short_repr(value)}")
+
+
+def as_statuses(name: str, value: TaskStatus | str | Collection[TaskStatus | str]) -> frozenset[TaskStatus]:
+    """Return what one status or several mean; none at all where there are none.
+
+    Raises:
+        ConfigError: One of them is no status.
+    """
+    try:
+        return frozenset(map(TaskStatus, (value,) if isinstance(value, str) else value))
+    except (TypeError, ValueError) as exc:
+        known = ", ".join(TaskStatus)
+        raise ConfigError(f"{name} is one of {known}, or several of them, not {short_repr(value)}") from exc
 
 
 def check_timeout(value: float | None) -> None:
@@ -179,13 +235,15 @@ def check_timeout(value: float | None) -> None:
     if value is None:
         return
     if not is_number(value) or value < 0:
-        raise ConfigError(f"timeout must be seconds, 0 or more, or None to wait without limit, not {value!r}")
+        raise ConfigError(
+            f"timeout must be seconds, 0 or more, or None to wait without limit, not {short_repr(value)}"
+        )
 
 
 def check_count(name: str, value: int) -> None:
     """Raise ConfigError unless it is a whole number, at least 1."""
     if not is_whole(value, 1):
-        raise ConfigError(f"{name} must be a whole number, at least 1, not {value!r}")
+        raise ConfigError(f"{name} must be a whole number, at least 1, not {short_repr(value)}")
 
 
 def check_delay(delay: float | None, eta: datetime | None) -> None:
@@ -196,11 +254,11 @@ def check_delay(delay: float | None, eta: datetime | None) -> None:
     if delay is not None and eta is not None:
         raise ConfigError("give either delay or eta, not both")
     if eta is not None and (not isinstance(eta, datetime) or eta.utcoffset() is None):
-        raise ConfigError(f"eta must be a datetime with a time zone, not {eta!r}")
+        raise ConfigError(f"eta must be a datetime with a time zone, not {short_repr(eta)}")
     if delay is None:
         return
     if not is_number(delay) or not 0 <= delay <= LONGEST_DELAY:
-        raise ConfigError(f"delay must be 0 … {LONGEST_DELAY:.0f} seconds, not {delay!r}")
+        raise ConfigError(f"delay must be 0 … {LONGEST_DELAY:.0f} seconds, not {short_repr(delay)}")
 
 
 def retry_policy(
@@ -211,8 +269,8 @@ def retry_policy(
     """Make the retry policy of a task from its options."""
     values: dict[str, Any] = {"retries": retry, **backoff}
     if on is not None:
-        if isinstance(on, type) or not all(isinstance(kind, type) for kind in on):
-            raise ConfigError(f"retry_on_exc is a list of exception classes, not {on!r}")
+        if not isinstance(on, Collection) or not on or not all(isinstance(kind, type) for kind in on):
+            raise ConfigError(f"retry_on_exc is a list of exception classes, not {short_repr(on)}")
         values["on"] = tuple(on)
     return RetryPolicy(**values)
 

@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any, Final
 import msgspec
 from msgspec import structs
 
-from qtasks.errors import BackendError
+from qtasks.errors import BackendError, DecodeError
 from qtasks.ids import new_id
 from qtasks.models import Message, Record, UniqueKey
+from qtasks.names import check_task_name
 from qtasks.options import NO_OPTIONS, CallOptions, TaskOptions, check_priority
 from qtasks.plugins.events import TaskAdded, TaskAdding
 from qtasks.registry import bound_by_place
-from qtasks.serialization import encode_envelope, headers_with_secrets, masked
+from qtasks.serialization import decode_envelope, encode_envelope, headers_with_secrets, masked
 from qtasks.status import TaskStatus
 from qtasks.unique import Unique
 
@@ -52,11 +53,11 @@ def message_of(call: Call, runtime: Runtime) -> Message:
     """Check the call and write its message.
 
     Raises:
+        ConfigError: Its name is none.
         TaskArgumentError: The arguments do not fit the signature.
         EncodeError: One of them cannot be written.
     """
-    definition, options, config = call.definition, call.options, runtime.config
-    now = runtime.clock.now()
+    definition, options, config, now = call.definition, call.options, runtime.config, runtime.clock.now()
     task = NO_TASK
     names: Sequence[str] = ()
     has_headers = bool(call.headers)
@@ -64,6 +65,8 @@ def message_of(call: Call, runtime: Runtime) -> Message:
         signature, task = definition.signature, definition.options
         signature.check(call.args, call.kwargs)
         names, has_headers = signature.names, has_headers or bool(signature.secrets)
+    else:
+        check_task_name(call.task_name)
     queue, priority, expires, due = task.queue, task.priority, task.expires, None
     unique: Unique | bool | str | None = task.unique
     if options is not NO_OPTIONS:
@@ -75,9 +78,9 @@ def message_of(call: Call, runtime: Runtime) -> Message:
     task_id = options.id or new_id()
     body = encode_envelope(
         task_id,
-        call.task_name,  # 15 keywords at most: with more of them CPython makes a dict for each call
-        args=call.args,
-        kwargs=call.kwargs,
+        call.task_name,
+        call.args,  # by their places: with these two as keywords, CPython would make a dict for each call
+        call.kwargs,
         queue=queue,
         priority=priority,
         created=now,
@@ -86,13 +89,12 @@ def message_of(call: Call, runtime: Runtime) -> Message:
         unique=None if key is None else key.key,
         retry=options.retry,
         max_time=options.max_time,
+        result_ttl=options.result_ttl,
         headers=_headers(call) if has_headers else None,
         serializer=runtime.serializer,
         names=names,
         limit=config.max_message_size,
     )
-    if key is None:
-        return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at)
     return Message(task_id, call.task_name, queue, priority, body, now, due, expires_at, unique=key)
 
 
@@ -126,6 +128,25 @@ def _unique_key(call: Call, wish: Unique | bool | str, now: float) -> UniqueKey 
     else:
         bound = definition.signature.bound(call.args, call.kwargs)
     return unique.key_of(call.task_name, bound, now)
+
+
+def result_ttl_of(record: Record | None, runtime: Runtime) -> float | None:
+    """Return how long a record stays after its end: as the call says, else its task, else the settings."""
+    if record is None:
+        return runtime.config.result_ttl
+    task = runtime.registry.get(record.task)
+    own = said_of_result_ttl(record.body)
+    if own is None and task is not None:
+        own = task.options.result_ttl
+    return runtime.config.result_ttl if own is None else own
+
+
+def said_of_result_ttl(body: bytes) -> float | None:
+    """Return what a call says of its `result_ttl`; None where it says nothing, or is no message."""
+    try:
+        return decode_envelope(body).result_ttl
+    except DecodeError:
+        return None
 
 
 def record_of(message: Message) -> Record:

@@ -13,15 +13,24 @@ from typing_extensions import TypeVar
 
 from qtasks.chain import Chain
 from qtasks.clock import moment_after
-from qtasks.errors import ConfigError, UsageError
+from qtasks.errors import UsageError
 from qtasks.ids import as_id
 from qtasks.lifecycle import tell
 from qtasks.manage import DeadLetters, Queues
 from qtasks.models import Cancel, Cancelled, Counts, Items, Query, Record, WorkerInfo
-from qtasks.options import NO_OPTIONS, CallOptions, check_count, check_timeout
+from qtasks.names import check_queue_name, check_task_name
+from qtasks.options import (
+    NO_OPTIONS,
+    CallOptions,
+    as_statuses,
+    check_count,
+    check_text,
+    check_timeout,
+)
 from qtasks.plugins.events import AppFlushed, AppPinged, TaskRead
-from qtasks.producer import Call, send
-from qtasks.result import Task, found
+from qtasks.printable import short_repr
+from qtasks.producer import Call, result_ttl_of, send
+from qtasks.result import Task, TaskView, found
 from qtasks.status import FINAL, TaskStatus
 from qtasks.task import BoundCall
 
@@ -44,10 +53,14 @@ BATCH: Final = 500
 class Producing:
     """What producers call."""
 
-    config: QueueConfig
     clock: Clock
     tasks: Registry
     _home: Home
+
+    @property
+    def config(self) -> QueueConfig:
+        """The settings."""
+        raise NotImplementedError
 
     @property
     def broker(self) -> Broker:
@@ -87,7 +100,6 @@ class Producing:
     async def add_task(
         self,
         task_name: str,
-        /,
         *args: Any,
         priority: int | None = ...,
         timeout: float | None = ...,
@@ -97,7 +109,6 @@ class Producing:
     async def add_task(
         self,
         task_name: str | BoundCall[Any],
-        /,
         *args: Any,
         priority: int | None = None,
         timeout: float | None = None,
@@ -106,6 +117,7 @@ class Producing:
         """Send a task by name, or a bound call; with `timeout`, also wait for its end.
 
         Raises:
+            ConfigError: The name of a task is printable text, and this is none.
             TaskArgumentError: The arguments do not fit, where the task is registered here.
             EncodeError: One of them cannot be sent.
             BackendError: It was not accepted.
@@ -115,6 +127,8 @@ class Producing:
             if args or kwargs or priority is not None:
                 raise UsageError("a bound call has its arguments and options already: .options(…).bind(…)")
             return await self.send_one(task_name, timeout)
+        if not isinstance(task_name, str):
+            check_task_name(task_name)
         options = NO_OPTIONS if priority is None else CallOptions(priority=priority)
         return await self.send_one(Call(task_name, args, kwargs, options, self.tasks.get(task_name)), timeout)
 
@@ -122,8 +136,11 @@ class Producing:
         """Send bound calls in batches, one round trip each; each batch is accepted whole or not at all.
 
         Raises:
+            UsageError: These are no bound calls.
             BackendError: A batch was not accepted; those before it were.
         """
+        if not isinstance(calls, Iterable):
+            raise UsageError(f"add_tasks takes several bound calls: [task.bind(1)], not {short_repr(calls)}")
         runtime = await self._home.ready()
         remaining, tasks = iter(calls), list[Task[Any]]()
         while batch := list(islice(remaining, BATCH)):
@@ -153,7 +170,8 @@ class Producing:
         Raises:
             TaskNotFound: Nobody knows it: never accepted, or its record has expired.
         """
-        runtime, task_id = await self._home.ready(), as_id(uuid)
+        task_id = as_id(uuid)
+        runtime = await self._home.ready()
         task: Task[Any] = Task(self, found(task_id, await self.read(task_id)))
         if (hook := runtime.triggers.qtasks_get) is not None:
             event = await hook(TaskRead(app=_app(self), broker=self.broker, task=task))
@@ -177,14 +195,24 @@ class Producing:
             task: Only those of this name.
             limit: At most so many.
             after: Begin behind this one, the last of the page before.
+
+        Raises:
+            ConfigError: There is no such status, or a name cannot be one.
         """
         check_count("limit", limit)
+        if queue is not None:
+            check_queue_name(queue)
+        if task is not None:
+            check_task_name(task)
+        if after is not None and not isinstance(after, TaskView):
+            raise UsageError(f"after is a task, the last of the page before, not {short_repr(after)}")
+        statuses = None if status is None else as_statuses("status", status)
         await self._home.ready()
         page = None if after is None else (after.record.created_at, after.id)
-        query = Query(_statuses(status), queue, task, page, limit)
+        query = Query(statuses, queue, task, page, limit)
         return [Task(self, record) for record in await self.storage.find(query)]
 
-    async def ping(self, *, server: bool = True) -> bool:
+    async def ping(self, server: bool = True) -> bool:
         """Whether at least one worker is alive; with `server=False`, whether the backend answers.
 
         Raises:
@@ -218,15 +246,18 @@ class Producing:
             `ended`: it waited, and is `cancel` now. `asked`: it runs, and its worker is told. `final`: it had
             ended. `unknown`: there is no such task; nothing is remembered for a later one.
         """
+        task_id = as_id(uuid)
+        check_text("reason", reason)
         runtime = await self._home.ready()
-        remove_at = moment_after(self.clock.now(), self.config.result_ttl)
-        wish = Cancel(as_id(uuid), reason or "cancelled by request", remove_at)
+        remove_at = moment_after(self.clock.now(), result_ttl_of(await self.read(task_id), runtime))
+        wish = Cancel(task_id, reason or "cancelled by request", remove_at)
         return (await runtime.dispatch.cancel((wish,)))[0]
 
     async def requeue(self, uuid: str | UUID) -> bool:
         """Run a final task again, with counters at zero and its history kept; False if it is not final."""
+        task_id = as_id(uuid)
         runtime = await self._home.ready()
-        return (await runtime.dispatch.requeue([as_id(uuid)]))[0]
+        return (await runtime.dispatch.requeue([task_id]))[0]
 
     async def flush_all(self) -> None:
         """Remove every task, record and setting of this app, and nothing of another."""
@@ -246,8 +277,8 @@ class Producing:
 
     async def wait_for(self, task_id: str, until: AbstractSet[TaskStatus] | None) -> Record | None:
         """Return the record of a task once it is in a status of `until`, or final."""
+        statuses = as_statuses("until", self.config.result_statuses_end if until is None else until)
         await self._home.ready()
-        statuses = frozenset(map(TaskStatus, self.config.result_statuses_end)) if until is None else until
         return await self.storage.wait(task_id, FINAL | statuses)
 
     async def listen(self, task_id: str, delivery: int, number: int) -> Items:
@@ -274,16 +305,4 @@ def _app(side: Producing) -> QueueTasks:
 def _check_calls(calls: Sequence[object]) -> None:
     for call in calls:
         if not isinstance(call, Call):
-            raise UsageError(f"add_tasks takes bound calls, such as task.bind(1), not {call!r}")
-
-
-def _statuses(
-    status: TaskStatus | str | Collection[TaskStatus | str] | None,
-) -> frozenset[TaskStatus] | None:
-    if status is None:
-        return None
-    try:
-        return frozenset(map(TaskStatus, (status,) if isinstance(status, str) else status))
-    except (TypeError, ValueError) as exc:
-        known = ", ".join(TaskStatus)
-        raise ConfigError(f"status is one of {known}, or several of them, not {status!r}") from exc
+            raise UsageError(f"add_tasks takes bound calls, such as task.bind(1), not {short_repr(call)}")

@@ -9,8 +9,10 @@ from typing import Final
 
 PAUSES: Final = "pauses"
 """The group of the global config that says which queues are paused."""
+HEAVIEST: Final = 10_000
+"""The largest weight of a queue: one of weight 1 has every ten-thousandth turn beside it."""
 
-_WEIGHTED: Final = re.compile(r"(.+)=(\d+)")
+_WEIGHTED: Final = re.compile(r"(.+)=([0-9]{1,9})")
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,6 +36,19 @@ class Weights:
         return cls(tuple(weights), weights, is_weighted)
 
 
-def is_weighted_name(text: str) -> bool:
-    """Whether it would be read as a name with a weight."""
-    return _WEIGHTED.fullmatch(text) is not None
+def problem_of(queues: Sequence[str]) -> str:
+    """Return what is wrong with weights, or with names that come twice; empty where nothing is."""
+    names: set[str] = set()
+    for text in queues:
+        name, weight = text, "1"
+        if "=" in text:
+            name, _, weight = text.rpartition("=")
+        if not _WEIGHTED.fullmatch(f"-={weight}") or not 0 < int(weight) <= HEAVIEST:
+            return (
+                f"the weight of queue {name[:50]!r} must be a whole number from 1 to {HEAVIEST}, "
+                f"not {weight[:50]!r}"
+            )
+        if name in names:
+            return f"queue {name[:50]!r} is named twice"
+        names.add(name)
+    return ""

@@ -10,8 +10,10 @@ from typing import TYPE_CHECKING, Any, cast
 from qtasks.decorate import check_middleware
 from qtasks.errors import ConfigError, UsageError
 from qtasks.executors import TaskMiddleware
+from qtasks.faces import app_of
 from qtasks.making import TaskMaker
 from qtasks.plugins.manager import PluginInfo, PluginManager
+from qtasks.printable import short_repr
 from qtasks.registry import Registry
 from qtasks.router import AsyncRouter
 
@@ -39,14 +41,21 @@ class Registering:
         """Take the tasks of a router.
 
         Raises:
+            ConfigError: It is no router.
             TaskNameTaken: One of them has a name that the app has already; none is taken then.
         """
+        router = app_of(router)
+        if not isinstance(router, AsyncRouter):
+            raise ConfigError(
+                f"include_router takes an AsyncRouter or a SyncRouter, not {short_repr(router)}"
+            )
         for definition in router.tasks.values():
             self.tasks.check(definition)
         router.bind(cast("QueueTasks", self))
         for definition in router.tasks.values():
             self.tasks.add(definition)
-        self.routers.append(router)
+        if router not in self.routers:
+            self.routers.append(router)
 
     def autodiscover_tasks(self, packages: Iterable[str], modules: Sequence[str] = ("tasks",)) -> list[str]:
         """Import the modules of these names in each package, so that their tasks are registered.
@@ -57,9 +66,13 @@ class Registering:
 
         Returns:
             The names of the modules that were imported. What a module raises is raised here.
+
+        Raises:
+            ConfigError: One of the two is no list of names, or there is no such package.
         """
-        names = [f"{package}.{module}" for package in packages for module in modules]
-        found = [name for name in names if find_spec(name.rpartition(".")[0]) and find_spec(name)]
+        packages, modules = _names("packages", packages), _names("modules", modules)
+        names = [f"{package}.{module}" for package in packages for module in modules if _is_package(package)]
+        found = [name for name in names if find_spec(name)]
         for name in found:
             import_module(name)
         return found
@@ -76,8 +89,8 @@ class Registering:
             UsageError: The app has started.
         """
         check_middleware("add_middleware", middleware)
-        if position not in {"before", "after"}:
-            raise ConfigError(f"position is 'before' or 'after', not {position!r}")
+        if position not in ("before", "after"):
+            raise ConfigError(f"position is 'before' or 'after', not {short_repr(position)}")
         if self._home.runtime is not None:
             raise UsageError("middlewares are added before the app starts")
         (self.middlewares_before if position == "before" else self.middlewares_after).append(middleware)
@@ -102,3 +115,33 @@ class Registering:
             PluginNotFound: There is no such trigger.
         """
         self._plugins.add(plugin, trigger_names=trigger_names, component=component)
+
+
+def _names(what: str, value: object) -> list[str]:
+    """Return names of packages or modules.
+
+    Raises:
+        ConfigError: They are none; text alone would be taken letter by letter.
+    """
+    if isinstance(value, Iterable) and not isinstance(value, (str, bytes)):
+        names = list(value)
+        if all(isinstance(name, str) and all(name.split(".")) for name in names):
+            return names
+    raise ConfigError(f"{what} is a list of names, such as ['shop'], not {short_repr(value)}")
+
+
+def _is_package(name: str) -> bool:
+    """Whether modules can be in it.
+
+    Raises:
+        ConfigError: There is nothing of this name.
+    """
+    try:
+        spec = find_spec(name)
+    except ModuleNotFoundError:  # what should be the package around it is none, or is not there
+        spec = None
+    if spec is None:
+        raise ConfigError(
+            f"there is no package {name!r} to look for tasks in; is it installed, and on the path?"
+        )
+    return spec.submodule_search_locations is not None

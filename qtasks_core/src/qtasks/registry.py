@@ -11,7 +11,9 @@ from typing import Any
 from qtasks.errors import ConfigError, TaskError, TaskNameTaken
 from qtasks.executors import TaskExecutor
 from qtasks.isolation import check_importable, check_memory_limit_supported
+from qtasks.names import check_task_name
 from qtasks.options import Executor, TaskOptions
+from qtasks.printable import short_repr
 from qtasks.serialization import Signature
 
 
@@ -39,10 +41,11 @@ class TaskDefinition:
             TaskError: It cannot be a task.
         """
         if not callable(function):
-            raise TaskError(f"a task is a function, not {function!r}")
+            raise TaskError(f"a task is a function, not {short_repr(function)}")
         task_name = name if name is not None else getattr(function, "__name__", "")
-        if not task_name or task_name == "<lambda>" or not task_name.isprintable():
+        if name is None and (not task_name or task_name == "<lambda>"):
             raise TaskError(f"{function!r} needs a name: @app.task(name=…)")
+        check_task_name(task_name)
         call = getattr(function, "__call__", None)  # noqa: B004 - its __call__ may be async
         is_async = _is_async(function) or _is_async(call)
         is_generator = _is_generator(function) or _is_generator(call)
@@ -51,7 +54,21 @@ class TaskDefinition:
         signature = Signature.of(function, skip_first=options.echo, name=task_name)
         _check_names(task_name, options, signature)
         is_simple = not is_generator and _is_simple(options, executor, is_async=is_async)
-        return cls(task_name, function, signature, options, is_async, is_generator, executor, is_simple)
+        made = cls(task_name, function, signature, options, is_async, is_generator, executor, is_simple)
+        check_endable(made, options.max_time)
+        return made
+
+
+def check_endable(task: TaskDefinition, max_time: float | None) -> None:
+    """Raise ConfigError where nothing could end the body after `max_time`: it is the loop while it runs."""
+    if max_time is None or task.executor is not Executor.LOOP or task.is_async or task.is_generator:
+        return
+    if _is_async(inspect.unwrap(task.function)):
+        return  # a wrapper that gives a coroutine, which can be cancelled
+    raise ConfigError(
+        f"max_time cannot end the plain function of task {task.name!r} on the loop; use executor='thread',"
+        f" executor='process' or an async def"
+    )
 
 
 def bound_by_place(args: Sequence[Any], kwargs: Mapping[str, Any]) -> dict[str, Any]:
@@ -65,6 +82,18 @@ def _is_generator(function: object) -> bool:
 
 def _is_async(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.isasyncgenfunction(function)
+
+
+def _takes_itself(function: Callable[..., Any]) -> bool:
+    try:
+        first = next(iter(inspect.signature(function).parameters.values()), None)
+    except (TypeError, ValueError):  # one that does not tell its parameters
+        return True
+    return first is not None and first.kind in {
+        inspect.Parameter.POSITIONAL_ONLY,
+        inspect.Parameter.POSITIONAL_OR_KEYWORD,
+        inspect.Parameter.VAR_POSITIONAL,
+    }
 
 
 def _is_simple(options: TaskOptions, executor: object, *, is_async: bool) -> bool:
@@ -94,6 +123,8 @@ def _check_kind(
 ) -> None:
     if options.generate_handler is not None and not is_generator:
         raise TaskError(f"generate_handler of task {name!r} needs a function that yields")
+    if options.echo and not _takes_itself(function):
+        raise TaskError(f"task {name!r} has echo=True, and no first parameter to be given itself as")
     if executor is Executor.PROCESS:
         check_importable(function)
         if options.max_memory is not None:

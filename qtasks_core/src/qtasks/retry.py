@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import Final
 
 from qtasks.config import LONGEST_DELAY, is_number, is_whole
 from qtasks.errors import ConfigError
+from qtasks.printable import short_repr
+
+MOST_RETRIES: Final = 1_000_000_000
+"""Runs after the first one; more would be no number in every language that reads a message."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,10 +40,12 @@ class RetryPolicy:
     """The part of the wait, 0 … 1, of which at most so much is added by chance."""
 
     def __post_init__(self) -> None:
-        if not is_whole(self.retries, 0):
-            raise ConfigError(f"retry must be a whole number, at least 0, not {self.retries!r}")
+        if not is_whole(self.retries, 0, MOST_RETRIES):
+            raise ConfigError(
+                f"retry must be a whole number 0 … {MOST_RETRIES}, not {short_repr(self.retries)}"
+            )
         if not isinstance(self.on, tuple) or not all(_is_exception(kind) for kind in self.on):
-            raise ConfigError(f"what is retried on must be classes of exceptions, not {self.on!r}")
+            raise ConfigError(f"what is retried on must be classes of exceptions, not {short_repr(self.on)}")
         _check("delay", self.delay, 0.0, LONGEST_DELAY)
         _check("factor", self.factor, 1.0, math.inf)
         _check("cap", self.cap, 0.0, LONGEST_DELAY)
@@ -79,4 +86,4 @@ def _is_exception(kind: object) -> bool:
 def _check(name: str, value: float, low: float, high: float) -> None:
     if not is_number(value) or not low <= value <= high:
         most = "" if math.isinf(high) else f" and at most {high:g}"
-        raise ConfigError(f"backoff {name} must be a number, at least {low:g}{most}, not {value!r}")
+        raise ConfigError(f"backoff {name} must be a number, at least {low:g}{most}, not {short_repr(value)}")

@@ -6,10 +6,28 @@ from typing import TYPE_CHECKING
 
 from qtasks.errors import UsageError
 from qtasks.making import TaskMaker
-from qtasks.registry import Registry
+from qtasks.registry import Registry, TaskDefinition
 
 if TYPE_CHECKING:
     from qtasks.app import QueueTasks
+
+
+class _Collected(Registry):
+    """The tasks of a router; those that come after its inclusion go on into the app."""
+
+    into: Registry | None = None
+
+    def add(self, definition: TaskDefinition) -> None:
+        """Register it here, and in the app that has included the router.
+
+        Raises:
+            TaskNameTaken: One of them has the name already; it is registered nowhere then.
+        """
+        if self.into is not None:
+            self.into.check(definition)
+        super().add(definition)
+        if self.into is not None:
+            self.into.add(definition)
 
 
 class AsyncRouter:
@@ -19,7 +37,7 @@ class AsyncRouter:
     """
 
     def __init__(self) -> None:
-        self.tasks = Registry()
+        self.tasks = _Collected()
         self._app: QueueTasks | None = None
 
     @property
@@ -41,4 +59,4 @@ class AsyncRouter:
         """Remember the app; called by `include_router`."""
         if self._app is not None and self._app is not app:
             raise UsageError("this router is in another app already")
-        self._app = app
+        self._app, self.tasks.into = app, app.tasks

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any, Final
 from weakref import ReferenceType, WeakSet, ref
 
-from qtasks.errors import UsageError
+from qtasks.errors import ConfigError, UsageError
 from qtasks.faces import app_of
 from qtasks.making import TaskMaker
 from qtasks.registry import Registry, TaskDefinition
@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from qtasks.app import QueueTasks
 
 _apps: Final[WeakSet[QueueTasks]] = WeakSet()
+_AWAITING: Final = (
+    "awaiting= is an option of version 1: `from qtasks.asyncio import shared_task` is the one whose calls are"
+    " awaited, `from qtasks import shared_task` the blocking one; see docs/migration.md"
+)
 _last: list[ReferenceType[Any]] = []
 """The app that was made last, in the face that its user made."""
 
@@ -26,7 +30,10 @@ class _Shared(Registry):
 
         Raises:
             TaskNameTaken: One of them has the name already; it is registered nowhere then.
+            ConfigError: It has `awaiting=`, which version 1 had.
         """
+        if "awaiting" in definition.options.extra:
+            raise ConfigError(_AWAITING)
         for app in list(_apps):
             app.tasks.check(definition)
         super().add(definition)

@@ -20,8 +20,12 @@ def written(calls: Sequence[Call], ids: Sequence[str], now: float) -> list[dict[
     """Return the later steps of a chain as plain values.
 
     Raises:
+        TaskArgumentError: The arguments of one, with the value of the step before, do not fit its signature.
         EncodeError: An argument cannot be written; the text names it.
     """
+    for call in calls:
+        if call.definition is not None:
+            call.definition.signature.check([*call.args, None], call.kwargs)
     return [_written(call, task_id, now) for call, task_id in zip(calls, ids, strict=True)]
 
 
@@ -36,6 +40,7 @@ def _written(call: Call, task_id: str, now: float) -> dict[str, Any]:
         created=now,
         retry=options.retry,
         max_time=options.max_time,
+        result_ttl=options.result_ttl,
         names=names,
     )
     step: dict[str, Any] = {"message": body.decode()}
@@ -70,6 +75,7 @@ def next_call(headers: Mapping[str, Any], value: Any, registry: Registry) -> Cal
         expires=step.get("expires"),
         retry=envelope.retry,
         max_time=envelope.max_time,
+        result_ttl=envelope.result_ttl,
         unique=False,
     )
     following = {name: value for name, value in headers.items() if name != "secret"} | {THEN: later}

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 import inspect
 import warnings
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, overload
 from uuid import UUID
 
 from typing_extensions import ParamSpec, TypeVar
 
+from qtasks.attributes import TaskAttributes
 from qtasks.errors import UsageError
-from qtasks.options import NO_OPTIONS, CallOptions, call_options
+from qtasks.options import NO_OPTIONS, CallOptions, call_options, refuse_call_options
 from qtasks.producer import Call
-from qtasks.registry import TaskDefinition
+from qtasks.registry import TaskDefinition, check_endable
 from qtasks.result import Task
 from qtasks.unique import Unique
 
@@ -38,7 +39,7 @@ class BoundCall(Call, Generic[R], frozen=True):
     """A call whose result type is known to type checkers."""
 
 
-class BaseTask(Generic[P, C]):
+class BaseTask(TaskAttributes, Generic[P, C]):
     """What both faces share: the function, its definition, and calls that are not sent yet."""
 
     def __init__(self, function: Callable[P, C], definition: TaskDefinition) -> None:
@@ -53,46 +54,6 @@ class BaseTask(Generic[P, C]):
         if self.definition.options.echo:
             return self._function(self, *args, **kwargs)  # type: ignore[arg-type]  # P leaves it out
         return self._function(*args, **kwargs)
-
-    @property
-    def task_name(self) -> str:
-        """The name that it is registered under."""
-        return self.definition.name
-
-    @property
-    def priority(self) -> int | None:
-        """The priority of its calls; None is the default of the app."""
-        return self.definition.options.priority
-
-    @property
-    def queue(self) -> str:
-        """The queue of its calls."""
-        return self.definition.options.queue
-
-    @property
-    def max_time(self) -> float | None:
-        """Seconds that one run may take."""
-        return self.definition.options.max_time
-
-    @property
-    def retry(self) -> int:
-        """Runs after the first one, where that fails."""
-        return self.definition.options.retry.retries
-
-    @property
-    def tags(self) -> tuple[str, ...]:
-        """Words to find it by."""
-        return self.definition.options.tags
-
-    @property
-    def description(self) -> str:
-        """What it is for, in words."""
-        return self.definition.options.description
-
-    @property
-    def extra(self) -> Mapping[str, Any]:
-        """The keywords of the decorator that QTasks does not know: plugins do."""
-        return self.definition.options.extra
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} {self.task_name}>"
@@ -150,7 +111,9 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
         expires: float | None = None,
         retry: int | None = None,
         max_time: float | None = None,
+        result_ttl: float | None = None,
         unique: Unique | bool | str | None = None,
+        **unknown: Never,
     ) -> AsyncTaskCaller[P, R]:
         """Return this task with options for one call; wrong arguments are found by type checkers.
 
@@ -163,11 +126,15 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
             expires: Seconds after it became ready in which it must have been started.
             retry: Runs after the first one, where that fails.
             max_time: Seconds that one run may take.
+            result_ttl: Seconds that its record stays after the end.
             unique: What makes it one with an earlier call, which is then returned; False is nothing.
+            unknown: Nothing else; the error says what is said elsewhere, and where.
 
         Raises:
-            ConfigError: A value that cannot be kept.
+            ConfigError: A value that cannot be kept, or what is no option of a call.
         """
+        refuse_call_options(unknown)
+        check_endable(self.definition, max_time)
         chosen = call_options(
             id,
             queue=queue,
@@ -177,6 +144,7 @@ class AsyncTask(BaseTask[P, C], Generic[P, C, R]):
             expires=expires,
             retry=retry,
             max_time=max_time,
+            result_ttl=result_ttl,
             unique=unique,
         )
         return AsyncTaskCaller(self._app, self.definition, chosen)

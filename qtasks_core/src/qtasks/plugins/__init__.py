@@ -19,6 +19,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from qtasks import _migration
 from qtasks.plugins.base import BasePlugin
 from qtasks.plugins.events import (
     AppFlushed,
@@ -96,4 +97,5 @@ def __getattr__(name: str) -> Any:
         from qtasks.plugins.spec import Plugin
 
         return Plugin
+    _migration.refuse(__name__, name)
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}", name=name)

@@ -13,12 +13,13 @@ from typing import TYPE_CHECKING, Any
 import msgspec
 
 from qtasks import discovery
-from qtasks.errors import PluginError, QTasksError, UsageError
+from qtasks.errors import ConfigError, PluginError, QTasksError, UsageError
 from qtasks.plugins._awaiting import bounded, settled
 from qtasks.plugins._keywords import covered
 from qtasks.plugins.base import BasePlugin
 from qtasks.plugins.kinds import is_failure
 from qtasks.plugins.triggers import NO_TRIGGERS, Triggers, TriggerType, catalogue
+from qtasks.printable import short_repr
 
 if TYPE_CHECKING:
     from qtasks.plugins._machine import Machine
@@ -257,6 +258,8 @@ def _name_of(plugin: object) -> str:
 
 def _selected(names: bool | Iterable[str]) -> list[str]:
     if not isinstance(names, bool):
+        if isinstance(names, str) or not isinstance(names, Iterable):
+            raise ConfigError(f"plugins is True, False or a list of names, not {short_repr(names)}")
         return list(names)
     if not names:
         return []

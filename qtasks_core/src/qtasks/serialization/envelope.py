@@ -50,6 +50,8 @@ class Envelope(msgspec.Struct, omit_defaults=True):
     """Runs after the first one, in place of what the task says."""
     max_time: Annotated[float, Meta(gt=0)] | None = None
     """Seconds, in place of what the task says."""
+    result_ttl: Annotated[float, Meta(ge=0)] | None = None
+    """Seconds, in place of what the task says."""
     headers: dict[str, Any] | None = None
     """What plugins have added: plain values. `secret` lists the places of secret arguments."""
 
@@ -88,9 +90,9 @@ _head_from_msgpack = msgspec.msgpack.Decoder(_Head).decode
 def encode_envelope(
     id: str,  # noqa: A002 - the name of the field
     task: str,
-    *,
     args: Sequence[Any],
     kwargs: Mapping[str, Any],
+    *,
     created: float,
     queue: str = "default",
     priority: int = 0,
@@ -101,6 +103,7 @@ def encode_envelope(
     attempt: int = 1,
     retry: int | None = None,
     max_time: float | None = None,
+    result_ttl: float | None = None,
     headers: dict[str, Any] | None = None,
     serializer: Serializer = JSON,
     names: Sequence[str] = (),
@@ -126,11 +129,17 @@ def encode_envelope(
         envelope.epoch, envelope.attempt = epoch, attempt
     if retry is not None:
         envelope.retry = retry
-    if max_time is not None:
-        envelope.max_time = max_time
+    if max_time is not None or result_ttl is not None:
+        _tell_seconds(envelope, max_time, result_ttl)
     if headers:
         envelope.headers = _plain_headers(headers)
     return _written(envelope, serializer, names, limit)
+
+
+def _tell_seconds(envelope: Envelope, max_time: float | None, result_ttl: float | None) -> None:
+    """Write them as numbers with a point: a whole number of seconds may be too long for other languages."""
+    envelope.max_time = None if max_time is None else float(max_time)
+    envelope.result_ttl = None if result_ttl is None else float(result_ttl)
 
 
 def decode_envelope(body: bytes) -> Envelope:

@@ -29,11 +29,6 @@ def level_of(kind: type) -> Level | None:
     return _adapted if hasattr(kind, "__get_pydantic_core_schema__") and "pydantic" in sys.modules else None
 
 
-def hides(kind: type) -> bool:
-    """Whether objects of the class hide their value from whoever prints them, as `SecretStr` does."""
-    return hasattr(kind, "get_secret_value")
-
-
 def _enum(value: Any) -> Any:
     return value.value
 

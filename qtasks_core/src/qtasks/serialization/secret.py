@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache
 from typing import Annotated, Any, Final, get_args, get_origin
 
 from qtasks.serialization.fields import has_fields, types_of
@@ -42,6 +43,12 @@ class Secret:
 def is_secret(annotation: Any) -> bool:
     """Whether the annotation, or anything inside of it, is marked, or is a `SecretStr` of pydantic."""
     return _marks(annotation, set())
+
+
+@lru_cache(maxsize=1_000)
+def is_secret_class(kind: type) -> bool:
+    """Whether objects of the class are secret whatever the annotation says: by a field, or as `SecretStr`."""
+    return _marks(kind, set())
 
 
 def masked(
@@ -124,6 +131,7 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
     elif isinstance(value, (bytes, bytearray)):
         yield from _forms(bytes(value).decode("utf-8", "replace"))
         yield repr(bytes(value))[2:-1]
+        yield repr(b"'\"" + bytes(value))[5:-1]
     elif isinstance(value, Mapping):
         for inner in value.values():
             yield from _texts(inner, depth - 1)
@@ -139,7 +147,9 @@ def _texts(value: Any, depth: int) -> Iterator[str]:
 
 def _forms(text: str) -> Iterator[str]:
     yield text
-    yield repr(text)[1:-1]
+    for written in (repr, ascii):
+        yield written(text)[1:-1]
+        yield written("'\"" + text)[4:-1]  # as part of a text with both quotes, where one is escaped
     yield json.dumps(text)[1:-1]
     yield json.dumps(text, ensure_ascii=False)[1:-1]
     yield from text.splitlines()

@@ -18,7 +18,8 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from qtasks.errors import DecodeError, EncodeError
-from qtasks.serialization.objects import Level, hides, level_of
+from qtasks.serialization.objects import Level, level_of
+from qtasks.serialization.secret import is_secret_class
 
 MAX_DEPTH: Final = 100
 """How deep a value may be nested."""
@@ -97,7 +98,7 @@ class Packer:
     def __init__(self) -> None:
         self.tagged = False
         self.hiding = False
-        """Whether one of the values has something in it that hides what it holds, such as `SecretStr`."""
+        """Whether one of the values has something secret in it: a `SecretStr`, or a field that is marked."""
 
     def pack_as(self, what: str, value: Any, secret: bool = False) -> Any:
         """Return the value in plain types.
@@ -172,8 +173,11 @@ def _writer_of(kind: type) -> Writer:
         Refused: Nobody knows how.
     """
     level = level_of(kind)
-    if level is not None:
-        return _secret_as(level) if hides(kind) else _level_as(level)
+    write = _of_base(kind) if level is None else _level_as(level)
+    return _secretly(write) if is_secret_class(kind) else write
+
+
+def _of_base(kind: type) -> Writer:
     for base in kind.__mro__:
         if base in _WRITERS:
             return _WRITERS[base]
@@ -184,12 +188,12 @@ def _level_as(level: Level) -> Writer:
     return lambda packer, value, depth: packer.pack(level(value), depth)
 
 
-def _secret_as(level: Level) -> Writer:
-    def write(packer: Packer, value: Any, depth: int) -> Any:
+def _secretly(write: Writer) -> Writer:
+    def write_secret(packer: Packer, value: Any, depth: int) -> Any:
         packer.hiding = True
-        return packer.pack(level(value), depth)
+        return write(packer, value, depth)
 
-    return write
+    return write_secret
 
 
 def _write_str(_packer: Packer, value: str, _depth: int) -> str:

@@ -55,7 +55,8 @@ def encode_value(
         what: What errors call it.
         limit: The largest number of bytes; None is any.
         serializer: Who writes it.
-        secret: Views show `***` in its place. A `SecretStr` in it is secret of itself.
+        secret: Views show `***` in its place. A `SecretStr` in it, or an object with a field that is
+            marked, is secret of itself.
 
     Raises:
         EncodeError: It cannot be stored; the text says what in it and of what type. Or it is too large.

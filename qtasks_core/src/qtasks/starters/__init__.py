@@ -1,7 +1,8 @@
 """Starters: the life cycle of a worker process."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qtasks import _migration
 from qtasks.faces import Face, engine_of
 from qtasks.starter import AsyncStarter
 
@@ -14,3 +15,6 @@ class SyncStarter(Face[AsyncStarter]):
 
 
 __all__ = ["AsyncStarter", "SyncStarter"]
+
+if not TYPE_CHECKING:  # type checkers must not see it: they would believe every misspelt name
+    __getattr__ = _migration.getter(__name__)

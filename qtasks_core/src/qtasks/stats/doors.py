@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, cast
+from typing import TYPE_CHECKING, Final, cast
 
 from qtasks._portal import call
+from qtasks.guards import refuse_former_argument
 from qtasks.stats.inspecting import InspectStats
 from qtasks.stats.now import Now, look
 
@@ -12,15 +13,22 @@ if TYPE_CHECKING:
     from qtasks import app as engine
     from qtasks import sync
 
+_ADD_PLUGIN: Final = "plugins belong to the app: app.add_plugin(…)"
+
 
 class AsyncStats:
     """The stats of an app, for asynchronous callers.
 
     Args:
         app: The app; one of the blocking face is taken by its engine.
+        plugins: Nothing; version 1 had it.
+
+    Raises:
+        UsageError: `plugins` is something.
     """
 
-    def __init__(self, app: engine.QueueTasks | sync.QueueTasks) -> None:
+    def __init__(self, app: engine.QueueTasks | sync.QueueTasks, plugins: None = None) -> None:
+        refuse_former_argument("plugins", plugins, _ADD_PLUGIN)
         self.app = _engine_of(app)
 
     async def inspect(self) -> InspectStats:
@@ -41,9 +49,14 @@ class SyncStats:
 
     Args:
         app: The app, of either face.
+        plugins: Nothing; version 1 had it.
+
+    Raises:
+        UsageError: `plugins` is something.
     """
 
-    def __init__(self, app: engine.QueueTasks | sync.QueueTasks) -> None:
+    def __init__(self, app: engine.QueueTasks | sync.QueueTasks, plugins: None = None) -> None:
+        refuse_former_argument("plugins", plugins, _ADD_PLUGIN)
         self.app = app
         self._engine = _engine_of(app)
 

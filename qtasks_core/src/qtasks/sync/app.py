@@ -19,7 +19,7 @@ from qtasks._portal import call
 from qtasks.clock import SYSTEM_CLOCK, Clock
 from qtasks.config import QueueConfig
 from qtasks.executors import TaskMiddleware
-from qtasks.faces import Face
+from qtasks.faces import Face, app_of
 from qtasks.models import Cancelled, Counts, WorkerInfo
 from qtasks.options import check_timeout
 from qtasks.producer import Call
@@ -71,6 +71,11 @@ class QueueTasks:
         return self.engine.name
 
     @property
+    def version(self) -> str:
+        """The version of QTasks."""
+        return self.engine.version
+
+    @property
     def log(self) -> logging.Logger:
         """The logger of the app."""
         return self.engine.log
@@ -106,6 +111,16 @@ class QueueTasks:
         return self.engine.worker
 
     @property
+    def starter(self) -> Starter | None:
+        """What runs the worker, while the app works."""
+        return self.engine.starter
+
+    @property
+    def routers(self) -> list[AsyncRouter]:
+        """The routers that were included; of a `SyncRouter` it is the engine."""
+        return self.engine.routers
+
+    @property
     def task(self) -> SyncTaskMaker:
         """Register a function as a task: `@app.task`, or with options."""
         return SyncTaskMaker(self.engine.task, lambda: self.engine)
@@ -122,7 +137,7 @@ class QueueTasks:
 
     def include_router(self, router: SyncRouter | AsyncRouter) -> None:
         """Take the tasks of a router."""
-        self.engine.include_router(router if isinstance(router, AsyncRouter) else router.engine)
+        self.engine.include_router(app_of(router))
 
     @property
     def plugins(self) -> list[PluginInfo]:
@@ -150,14 +165,13 @@ class QueueTasks:
     def add_task(
         self,
         task_name: str,
-        /,
         *args: Any,
         priority: int | None = ...,
         timeout: float | None = ...,
         **kwargs: Any,
     ) -> Task[Any]: ...
 
-    def add_task(self, task_name: Any, /, *args: Any, **kwargs: Any) -> Task[Any]:
+    def add_task(self, task_name: Any, *args: Any, **kwargs: Any) -> Task[Any]:
         """Send a task by name, or a bound call; with `timeout`, also wait for its end."""
         timeout: float | None = kwargs.pop("timeout", None)
         check_timeout(timeout)
@@ -186,7 +200,7 @@ class QueueTasks:
         after: Task[Any] | None = None,
     ) -> list[Task[Any]]:
         """Return tasks, the youngest first."""
-        twin = None if after is None else after.twin
+        twin: Any = after.twin if isinstance(after, Task) else after
         found = call(
             self._at_home, self.engine.find, status=status, queue=queue, task=task, limit=limit, after=twin
         )
@@ -200,7 +214,7 @@ class QueueTasks:
         """Run a final task again, with counters at zero and its history kept."""
         return call(self._at_home, self.engine.requeue, uuid)
 
-    def ping(self, *, server: bool = True) -> bool:
+    def ping(self, server: bool = True) -> bool:
         """Whether at least one worker is alive; with `server=False`, whether the backend answers."""
         return call(self._at_home, self.engine.ping, server=server)
 

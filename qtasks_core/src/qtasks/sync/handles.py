@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator, Callable, Iterator
 from collections.abc import Set as AbstractSet
 from datetime import datetime
-from typing import TYPE_CHECKING, Any, Generic, overload
+from typing import TYPE_CHECKING, Any, Generic, Never, overload
 from uuid import UUID
 
 from typing_extensions import ParamSpec, TypeVar
@@ -124,7 +124,9 @@ class SyncTask(BaseTask[P, C], Generic[P, C, R]):
         expires: float | None = None,
         retry: int | None = None,
         max_time: float | None = None,
+        result_ttl: float | None = None,
         unique: Unique | bool | str | None = None,
+        **unknown: Never,
     ) -> SyncTaskCaller[P, R]:
         """Return this task with options for one call."""
         twin = self._twin.options(
@@ -136,7 +138,9 @@ class SyncTask(BaseTask[P, C], Generic[P, C, R]):
             expires=expires,
             retry=retry,
             max_time=max_time,
+            result_ttl=result_ttl,
             unique=unique,
+            **unknown,
         )
         return SyncTaskCaller(twin, self._app)
 

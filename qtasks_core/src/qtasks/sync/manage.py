@@ -23,7 +23,7 @@ class SyncQueues:
         self._home = home
 
     def info(self) -> list[QueueState]:
-        """Return what each queue holds, by name; paused ones also where they are empty."""
+        """Return what each queue holds, by name; paused ones and those with dead letters also where empty."""
         return call(self._home, self._twin.info)
 
     def pause(self, name: str) -> None:

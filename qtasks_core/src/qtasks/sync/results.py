@@ -7,7 +7,7 @@ from uuid import UUID
 
 from qtasks import app as engine
 from qtasks._portal import call
-from qtasks.faces import app_of
+from qtasks.guards import checked_app, refuse_former_argument
 from qtasks.shared import last_app
 from qtasks.sync.handles import Task
 
@@ -18,11 +18,16 @@ class SyncResult:
     Args:
         uuid: The id.
         app: The app, either face; by default the one that was made last.
+        log: Nothing; version 1 had it.
+
+    Raises:
+        UsageError: `log` is something, or there is no app.
     """
 
-    def __init__(self, uuid: str | UUID, app: Any = None) -> None:
+    def __init__(self, uuid: str | UUID, app: Any = None, log: None = None) -> None:
+        refuse_former_argument("log", log, f"{type(self).__name__} writes no log; the app does, to app.log")
         self.uuid = uuid
-        self._app: engine.QueueTasks = last_app() if app is None else app_of(app)
+        self._app: engine.QueueTasks = last_app() if app is None else checked_app(app)
 
     def result(self, timeout: float | None = 100.0) -> Task[Any]:
         """Return the finished task.

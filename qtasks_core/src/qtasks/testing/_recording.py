@@ -67,7 +67,7 @@ class RecordingBroker(AsyncMemoryBroker):
 
 def copy_of(config: QueueConfig, **changes: Any) -> QueueConfig:
     """Return settings like these, but for some."""
-    return type(config)(**values_of(config) | changes)
+    return type(config)(environ_prefix=config.environ_prefix, **values_of(config) | changes)
 
 
 def values_of(config: QueueConfig) -> dict[str, Any]:

@@ -1,7 +1,8 @@
 """Workers: what fetches tasks, runs them and settles their outcomes."""
 
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
+from qtasks import _migration
 from qtasks.faces import Face, engine_of
 from qtasks.protocols import Broker
 from qtasks.worker.engine import AsyncWorker
@@ -15,3 +16,6 @@ class SyncThreadWorker(Face[AsyncWorker]):
 
 
 __all__ = ["AsyncWorker", "SyncThreadWorker"]
+
+if not TYPE_CHECKING:  # type checkers must not see it: they would believe every misspelt name
+    __getattr__ = _migration.getter(__name__)
