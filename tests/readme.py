@@ -89,7 +89,7 @@ class Reader:
             try:
                 yield
                 process.send_signal(signal.SIGTERM)
-                _, log = process.communicate(timeout=20)
+                _, log = process.communicate(timeout=30)
                 assert process.returncode == 0, log
             finally:
                 process.kill()

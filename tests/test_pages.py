@@ -16,6 +16,7 @@ from readme import ROOT, blocks
 from qtasks.config import SETTINGS, QueueConfig, Setting
 from qtasks.options import OPTION_NAMES, CallOptions
 from qtasks.result import TaskView
+from qtasks.shared import SHARED
 from qtasks.status import TaskStatus
 
 PAGES = [
@@ -47,8 +48,9 @@ def first_column(text: str) -> list[str]:
 
 @pytest.fixture
 def module(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[ModuleType]:
-    """A module whose code runs in an empty folder."""
+    """A module whose code runs in an empty folder, and shares its tasks with no later app."""
     monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(SHARED, "_tasks", dict(SHARED._tasks))
     made = sys.modules["page"] = ModuleType("page")
     yield made
     del sys.modules["page"]
@@ -88,7 +90,7 @@ def test_each_attribute_of_a_task_is_named() -> None:
 
 def row(field: str, setting: Setting) -> str:
     """Return the line of the table of settings."""
-    return f"| `{field}` | `{as_text(setting.default)}` | {setting.rule} | {setting.doc} |"
+    return f"| `{field}` | `{as_text(setting.default)}` | {setting.rule} | {setting.acts} | {setting.doc} |"
 
 
 def as_text(value: Any) -> str:
@@ -101,7 +103,7 @@ def as_text(value: Any) -> str:
 
 
 def test_each_setting_is_described() -> None:
-    """Default, rule and meaning are those of the code."""
+    """Default, rule, meaning and when it acts are those of the code."""
     lines = [
         line for line in section("docs/config.md", "All settings").splitlines() if line.startswith("| `")
     ]

@@ -95,7 +95,7 @@ ASK = """
 from qtasks import QueueTasks
 
 app = QueueTasks(broker_url={url!r})
-print(app.add_task({name!r}, 7, timeout=20).returning)
+print(app.add_task({name!r}, 7, timeout=30).returning)
 """
 
 

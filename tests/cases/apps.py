@@ -53,7 +53,7 @@ def _raised(works: list[asyncio.Task[None]]) -> bool:
     return False
 
 
-async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
+async def until(condition: Callable[[], Any], seconds: float = 30.0) -> None:
     """Give way until it is so; fail after the time."""
     deadline = time.monotonic() + seconds
     while not condition():
@@ -61,7 +61,7 @@ async def until(condition: Callable[[], Any], seconds: float = 10.0) -> None:
         await asyncio.sleep(0.001)
 
 
-async def until_seen(condition: Callable[[], Awaitable[Any]], seconds: float = 10.0) -> None:
+async def until_seen(condition: Callable[[], Awaitable[Any]], seconds: float = 30.0) -> None:
     """Ask again and again until it is so; fail after the time."""
     deadline = time.monotonic() + seconds
     while not await condition():
@@ -69,7 +69,7 @@ async def until_seen(condition: Callable[[], Awaitable[Any]], seconds: float = 1
         await asyncio.sleep(0.005)
 
 
-async def ends(tasks: list[Task[Any]], seconds: float = 15.0) -> list[Task[Any]]:
+async def ends(tasks: list[Task[Any]], seconds: float = 30.0) -> list[Task[Any]]:
     """Wait for the end of all of them."""
     async with asyncio.timeout(seconds):
         return [await task.wait(seconds) for task in tasks]

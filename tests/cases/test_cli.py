@@ -18,19 +18,19 @@ def _runs(folder: Folder, *arguments: str, **environment: str) -> None:
     with folder.running(*arguments, start=("-m", "qtasks"), **environment) as process:
         wait_for(process, " works on ")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
-def test_an_app_is_found_from_the_folder_of_the_project_and_above(folder: Folder) -> None:
+def test_an_app_is_found_from_the_folder_of_the_project_and_above(folder: Folder, url: str) -> None:
     """In its own folder by its name, from the folder above by the name of the package."""
-    folder.app("project/shop")
+    folder.app("project/shop", url)
     _runs(Folder(folder.path / "project"), "-A", "shop:app", "run")
     _runs(folder, "-A", "project.shop:app", "run")
 
 
-def test_an_app_in_a_src_folder_needs_the_path_of_imports(folder: Folder) -> None:
+def test_an_app_in_a_src_folder_needs_the_path_of_imports(folder: Folder, url: str) -> None:
     """Without it the command names module and folder and exits with 2; with it the worker runs."""
-    folder.app("src/shop")
+    folder.app("src/shop", url)
     missing = folder.qtasks("-A", "shop:app", "run")
     assert missing.code == 2
     assert "there is no module 'shop'" in missing.err
@@ -59,6 +59,31 @@ def test_the_true_error_of_a_module_is_the_last_word(folder: Folder, source: str
     assert result.code == 2
     assert last in result.err.strip().splitlines()[-1]
     assert "works on" not in result.err
+
+
+def test_a_worker_without_tasks_says_so(folder: Folder, url: str) -> None:
+    """It works, since tasks may come with a plugin, and its log has a warning."""
+    folder.write("shop.py", f"from qtasks.asyncio import QueueTasks\napp = QueueTasks('shop', {url!r})\n")
+    with folder.running("-A", "shop:app", "run") as process:
+        wait_for(process, "WARNING", "no tasks")
+        wait_for(process, " works on ")
+        process.terminate()
+        assert process.wait(30) == 0
+
+
+def test_a_file_named_like_a_dependency_hides_none(
+    folder: Folder, url: str, tmp_path_factory: pytest.TempPathFactory
+) -> None:
+    """The installed command does not take `click.py` or `redis.py` beside the app for what it needs."""
+    script = tmp_path_factory.mktemp("bin") / "qtasks"
+    script.write_text("import sys\nfrom qtasks.cli import main\nsys.exit(main())\n")
+    for name in ("click", "msgspec", "pluggy", "redis"):
+        folder.write(f"{name}.py", "raise ZeroDivisionError('the wrong file')\n")
+    folder.app("shop", url)
+    with folder.running("-A", "shop:app", "run", start=(str(script),)) as process:
+        wait_for(process, " works on ")
+        process.terminate()
+        assert process.wait(30) == 0
 
 
 NAMES = (

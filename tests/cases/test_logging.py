@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from contextlib import closing
 from typing import Annotated
 
+import msgspec
 import pytest
 from cases.apps import Place, working
+from cli import inside
 from processes.place import Place as ProcessPlace
 
 from qtasks import Secret
@@ -32,9 +35,9 @@ async def test_arguments_are_in_no_log(place: Place, caplog: pytest.LogCaptureFi
         return value
 
     async with working(app):
-        await log_in.add_task(password=PASSWORD, timeout=5)
-        await app.add_task("number", PASSWORD, timeout=5)
-        await app.add_task("no.such.task", PASSWORD, timeout=10)
+        await log_in.add_task(password=PASSWORD, timeout=30)
+        await app.add_task("number", PASSWORD, timeout=30)
+        await app.add_task("no.such.task", PASSWORD, timeout=30)
 
     assert caplog.text, "the test must see what is logged"
     assert PASSWORD not in caplog.text
@@ -43,7 +46,7 @@ async def test_arguments_are_in_no_log(place: Place, caplog: pytest.LogCaptureFi
 async def test_a_secret_argument_stays_hidden_through_retries(
     place: Place, caplog: pytest.LogCaptureFixture
 ) -> None:
-    """After three failures that have it in their text neither the log, the error nor the task shows it."""
+    """After three failures with it in their text neither log, error, task, record nor command shows it."""
     caplog.set_level("DEBUG")
     app = place.app()
     seen: list[str] = []
@@ -59,7 +62,7 @@ async def test_a_secret_argument_stays_hidden_through_retries(
     async with working(app):
         task = await log_in.add_task("ann", password=PASSWORD)
         with pytest.raises(TaskFailed) as caught:
-            await task.result(timeout=5)
+            await task.result(timeout=30)
         done = await task.refresh()
 
     assert seen == [PASSWORD] * 3
@@ -67,6 +70,14 @@ async def test_a_secret_argument_stays_hidden_through_retries(
     assert "ann cannot log in with" in done.failure.message
     for text in (caplog.text, repr(done), str(caught.value), done.error, done.traceback, done.reason):
         assert PASSWORD not in (text or "")
+    stored = msgspec.structs.asdict(done.record)
+    assert {name for name, value in stored.items() if PASSWORD in _text(value)} == {"body"}
+    where = ("--url", place.url, "--name", "tests")
+    for command in (("show", done.id), ("list",), ("show", done.id, "--json"), ("list", "--json")):
+        shown = await asyncio.to_thread(inside.qtasks, "task", *command, *where)
+        assert (shown.code, shown.err) == (0, "")
+        assert "log_in" in shown.out
+        assert PASSWORD not in shown.out
 
 
 async def test_a_reader_that_does_not_know_the_task_sees_no_secret(place: Place) -> None:
@@ -79,7 +90,7 @@ async def test_a_reader_that_does_not_know_the_task_sees_no_secret(place: Place)
 
     async with working(app):
         task = await log_in.add_task("ann", PASSWORD)
-        await task.wait(timeout=5)
+        await task.wait(timeout=30)
 
     done = await stranger.get(task.id)
     assert "ann is not ***" in (done.error or "")
@@ -98,10 +109,10 @@ async def test_nothing_secret_is_stored_but_the_message(
         raise PermissionError(password)
 
     async with working(app):
-        await log_in.add_task(PASSWORD, timeout=5)
+        await log_in.add_task(PASSWORD, timeout=30)
     await app.disconnect()
 
-    with closing(sqlite3.connect(processes.path, timeout=5)) as file:
+    with closing(sqlite3.connect(processes.path, timeout=30)) as file:
         file.row_factory = sqlite3.Row
         (row,) = file.execute("SELECT * FROM task").fetchall()
         holding = {name for name in row.keys() if PASSWORD in _text(row[name])}  # noqa: SIM118
@@ -116,8 +127,8 @@ def _text(value: object) -> str:
 async def test_a_worker_process_prints_no_argument(processes: ProcessPlace, level: str) -> None:
     """Its standard error at any level has the names and ids of failed tasks, and never an argument."""
     worker = await processes.worker("--log-level", level)
-    done = await (await processes.client.add_task("nap", PASSWORD, "not a number")).wait(10)
-    again = await (await processes.client.add_task("sell", PASSWORD, PASSWORD)).wait(10)
+    done = await (await processes.client.add_task("nap", PASSWORD, "not a number")).wait(30)
+    again = await (await processes.client.add_task("sell", PASSWORD, PASSWORD)).wait(30)
     worker.process.terminate()
     assert await worker.end() == 0
 

@@ -17,9 +17,10 @@ from qtasks.asyncio import QueueTasks
 from qtasks.errors import DecodeError, TaskDead
 from qtasks.ids import new_id
 from qtasks.models import Message
-from qtasks.serialization import encode_envelope
+from qtasks.serialization import MSGPACK, encode_envelope
 
 GOOD: dict[str, Any] = json.loads(encode_envelope(id=new_id(), task="good", args=[], kwargs={}, created=1.0))
+PACKED = encode_envelope(id=new_id(), task="good", args=[], kwargs={}, created=1.0, serializer=MSGPACK)
 
 
 def _without(field: str) -> bytes:
@@ -49,6 +50,12 @@ BAD: dict[str, bytes] = {
     "a version to come": _with(v=99),
     "compressed": b"\x1f\x8b\x08\x00\x00\x00\x00\x00",
     "brackets": b"[" * 5_000_000,
+    "half a message of MessagePack": PACKED[:-3],
+    "MessagePack and more": PACKED + b"\xc0",
+    "an array of MessagePack": b"\x93\x01\x02\x03",
+    "a map that says it has four milliards of fields": b"\xdf\xff\xff\xff\xff",
+    "a map whose key is no text": b"\x81\x01\x02",
+    "maps in maps": b"\x81\xa1v" * 2_000_000,
 }
 
 
@@ -76,7 +83,7 @@ async def test_bytes_that_are_no_message_are_put_aside(
         worker = app.worker.info
         ids = ids or await _put(app, BAD)
         began = time.monotonic()
-        assert await (await good.add_task()).result(timeout=5) == 1
+        assert await (await good.add_task()).result(timeout=30) == 1
         assert time.monotonic() - began < 2.0
         done = dict(zip(ids, await ends([await app.get(one) for one in ids.values()]), strict=True))
         assert app.worker.info == worker
@@ -116,7 +123,7 @@ async def test_whoever_looks_at_such_a_task_is_told(place: Place) -> None:
     task = await app.get(ids["a word"])
     async with working(app):
         with pytest.raises(TaskDead, match="undecodable"):
-            await task.result(timeout=5)
+            await task.result(timeout=30)
     assert (task.task_name, task.queue) == ("good", "default")
     with pytest.raises(DecodeError):
         _ = task.args
@@ -130,23 +137,23 @@ async def test_a_row_that_somebody_has_written_over_harms_nobody(processes: Proc
     gate = processes.gate()
     held = [await processes.client.add_task("hold", f"held-{number}", gate) for number in range(2)]
     for task in tasks[3:]:
-        await task.result(5)
+        await task.result(30)
     more = [await processes.client.add_task("count", f"more-{number}") for number in range(6)]
     _overwrite(processes.path, [task.id for task in more[:3]])
     Path(gate).unlink()
 
-    assert [await task.result(2) for task in more[3:]] == ["more-3", "more-4", "more-5"]
-    assert [await task.result(2) for task in held] == [worker.pid] * 2
+    assert [await task.result(30) for task in more[3:]] == ["more-3", "more-4", "more-5"]
+    assert [await task.result(30) for task in held] == [worker.pid] * 2
     for task in tasks[:3] + more[:3]:
         with pytest.raises(TaskDead, match="undecodable"):
-            await task.result(5)
+            await task.result(30)
     assert worker.process.poll() is None
     assert "Traceback" not in worker.log
     assert set(processes.runs().values()) == {1}
 
 
 def _overwrite(path: Path, ids: list[str]) -> None:
-    with closing(sqlite3.connect(path, timeout=5)) as file:
+    with closing(sqlite3.connect(path, timeout=30)) as file:
         with pytest.raises(sqlite3.IntegrityError):
             file.execute("UPDATE task SET body = NULL WHERE id = ?", ids[:1])
         for task_id, body in zip(ids, (b"", "hello", 5), strict=True):

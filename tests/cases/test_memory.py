@@ -19,7 +19,7 @@ from qtasks.memory import AsyncMemoryBroker
 
 def _rows(place: ProcessPlace) -> dict[str, int]:
     """Return how many rows each table of the file has."""
-    with closing(sqlite3.connect(place.path, timeout=5)) as file:
+    with closing(sqlite3.connect(place.path, timeout=30)) as file:
         tables = [name for (name,) in file.execute("SELECT name FROM sqlite_master WHERE type = 'table'")]
         tables = [name for name in tables if not name.startswith("sqlite_")]
         return {name: file.execute(f"SELECT count(*) FROM {name}").fetchone()[0] for name in tables}
@@ -76,7 +76,7 @@ async def test_nothing_is_trimmed_that_was_not_run(place: Place) -> None:
 
     await app.add_tasks(small.bind() for _ in range(5_000))
     async with working(app):
-        await until(lambda: ran == 5_000, 20)
+        await until(lambda: ran == 5_000, 30)
 
 
 async def test_killed_workers_leave_nothing_behind(processes: ProcessPlace) -> None:
@@ -92,7 +92,7 @@ async def test_killed_workers_leave_nothing_behind(processes: ProcessPlace) -> N
     (processes.folder / "gate").unlink()
 
     survivor = await processes.worker()
-    assert [await task.result(10) for task in tasks] == [survivor.pid] * 6
+    assert [await task.result(30) for task in tasks] == [survivor.pid] * 6
 
     async def tidy() -> bool:
         rows = _rows(processes)
@@ -132,14 +132,14 @@ async def test_a_failure_keeps_no_frame_alive(place: Place, kind: str, retry: in
     async with working(app):
         tasks = [await app.add_task("bad") for _ in range(60)]
         assert {task.status for task in await ends(tasks)} == {"error"}
-        await good.add_task(timeout=5)
+        await good.add_task(timeout=30)
         assert len(markers) == 60 * (1 + retry)
 
         def gone() -> bool:
             gc.collect()
             return all(marker() is None for marker in markers)
 
-        await until(gone, 2.0)  # a thread may still be at its last line
+        await until(gone, 30.0)  # a thread may still be at its last line
 
 
 COLLECTED = """
@@ -240,7 +240,7 @@ def worker(count: int) -> int:
     async def main() -> int:
         work = asyncio.create_task(app.run())
         calls = [opened.options(queue=name).bind() for name in app.config.queues]
-        most = max([await task.result(20) for task in await app.add_tasks(calls)])
+        most = max([await task.result(30) for task in await app.add_tasks(calls)])
         await app.stop()
         await work
         return most

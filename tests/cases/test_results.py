@@ -48,7 +48,7 @@ async def test_status_and_outcome_become_visible_together(place: Place) -> None:
             wrong.append(seen)
 
     async with working(app):
-        async with asyncio.timeout(20):
+        async with asyncio.timeout(30):
             for first in range(0, TASKS, 10):
                 await asyncio.gather(*(poll(number) for number in range(first, first + 10)))
 
@@ -91,7 +91,7 @@ async def test_a_result_whose_time_is_over_is_told_as_gone(app: QueueTasks) -> N
 
     async with working(app):
         task = await brief.add_task()
-        assert await task.result(timeout=5) == 1
+        assert await task.result(timeout=30) == 1
 
         async def gone() -> bool:
             try:
@@ -103,10 +103,31 @@ async def test_a_result_whose_time_is_over_is_told_as_gone(app: QueueTasks) -> N
         await until_seen(gone)
         asked = time.monotonic()
         with pytest.raises(ResultGone):
-            await task.wait(timeout=10)
+            await task.wait(timeout=30)
         with pytest.raises(ResultGone):
             await task.result()
         assert time.monotonic() - asked < 1.0
+
+
+async def test_a_result_that_is_not_kept_is_never_made_up(app: QueueTasks) -> None:
+    """With `result_ttl=0` who waits gets the value or is told that it is gone, soon and nothing else."""
+
+    @app.task(result_ttl=0)
+    async def brief(number: int) -> int:
+        return number
+
+    told: list[object] = []
+    async with working(app):
+        for number in range(20):
+            task = await brief.add_task(number)
+            asked = time.monotonic()
+            try:
+                told.append(await task.result(timeout=30) == number)
+            except ResultGone:
+                told.append(True)
+            assert time.monotonic() - asked < 3.0
+
+    assert told == [True] * 20
 
 
 async def test_a_waiter_learns_that_its_task_was_removed(app: QueueTasks) -> None:
@@ -121,7 +142,7 @@ async def test_a_waiter_learns_that_its_task_was_removed(app: QueueTasks) -> Non
         await task.wait(timeout=0.1)
     await app.flush_all()
 
-    async with asyncio.timeout(3):
+    async with asyncio.timeout(30):
         ended = await asyncio.gather(*waits, return_exceptions=True)
     assert [type(one) for one in ended] == [ResultGone] * 3
 
@@ -141,7 +162,7 @@ async def test_a_retry_keeps_the_id_and_the_waiter(app: QueueTasks) -> None:
     task = await flaky.add_task()
     wait = asyncio.create_task(task.wait())
     async with working(app):
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             done = await wait
 
     assert (done.id, done.value(), done.attempts) == (task.id, 4, 4)
@@ -163,17 +184,17 @@ async def test_an_expired_task_has_one_answer(place: Place) -> None:
 
     async with working(app):
         await busy.add_task()
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), 30)
         task = await late.add_task()
         wait = asyncio.create_task(task.wait())
         over = time.time() + 0.3
         await until(lambda: time.time() > over)
         gate.set()
-        at_once = await asyncio.wait_for(wait, 5)
+        at_once = await asyncio.wait_for(wait, 30)
         await ends([await busy.add_task()])
         later = await task.refresh()
         with pytest.raises(TaskDead, match="expired"):
-            await task.result(timeout=5)
+            await task.result(timeout=30)
 
     assert (at_once.status, ran) == ("dead", [])
     assert "expired" in (at_once.reason or "")
@@ -186,7 +207,7 @@ async def test_an_expired_task_has_one_answer(place: Place) -> None:
 @contextmanager
 def _down(path: Path) -> Iterator[None]:
     """Hold the lock of a file, so that nobody can write to it."""
-    with closing(sqlite3.connect(path, isolation_level=None, timeout=5)) as other:
+    with closing(sqlite3.connect(path, isolation_level=None, timeout=30)) as other:
         other.execute("BEGIN IMMEDIATE")
         yield
         other.execute("ROLLBACK")
@@ -295,7 +316,7 @@ async def test_no_recovery_changes_what_is_final(place: Place) -> None:
     first, *_ = apps
     async with working(*apps):
         tasks = await first.add_tasks(Call("brief", (number,), {}) for number in range(400))
-        done = await ends(tasks, 20)
+        done = await ends(tasks, 30)
         before = [task.record for task in done]
         over = time.monotonic() + 3 * 0.2
         changed: list[object] = []

@@ -9,6 +9,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from cases import programs
 from cases.apps import Place, ends, until, working
 
 from qtasks.worker import engine
@@ -78,7 +79,7 @@ async def test_a_stop_lets_what_runs_end_and_leaves_what_waits(
 
         await app.stop()
         bodies.release.set()
-        await asyncio.wait_for(work, 5)
+        await asyncio.wait_for(work, 30)
 
         assert [(await task.refresh()).value() for task in running] == list(range(4))
         after = [(await task.refresh()).record for task in queued]
@@ -103,12 +104,12 @@ async def test_past_the_grace_a_stop_ends_whatever_runs(
 
     asked = time.monotonic()
     await first.stop()
-    await asyncio.wait_for(work, 5)
+    await asyncio.wait_for(work, 30)
     assert 0.2 <= time.monotonic() - asked < 0.2 + 0.3 + 1.0
     given_back = await task.refresh()
     bodies.release.set()
     async with working(second):
-        done = await task.wait(timeout=5)
+        done = await task.wait(timeout=30)
 
     assert (given_back.status, given_back.attempts, given_back.losses) == ("new", 0, 0)
     assert (done.value(), done.attempts) == (1, 1)
@@ -127,14 +128,14 @@ async def test_a_second_request_hurries_and_more_do_no_harm(place: Place, bodies
     asked = time.monotonic()
     for _ in range(7):
         await app.stop()
-    await asyncio.wait_for(work, 5)
+    await asyncio.wait_for(work, 30)
 
     assert time.monotonic() - asked < 3.0
     after = await task.refresh()
     assert (after.status, after.attempts, after.losses) == ("new", 0, 0)
     bodies.release.set()
     async with working(app):
-        assert await task.result(timeout=5) == 1
+        assert await task.result(timeout=30) == 1
 
 
 @pytest.mark.parametrize("turns", range(0, 40, 4))
@@ -149,10 +150,63 @@ async def test_a_stop_during_the_start_leaves_nothing(place: Place, bodies: Bodi
         await asyncio.sleep(0)
     await until(lambda: app.starter is not None)
     await app.stop()
-    await asyncio.wait_for(work, 5)
+    await asyncio.wait_for(work, 30)
 
     async with app:
         assert not await app.ping()
         assert {(await task.refresh()).status for task in tasks} <= {"new", "success"}
     async with working(app):
         assert [task.value() for task in await ends(tasks)] == [0, 1, 2]
+
+
+STUBBORN = """
+from qtasks.worker import engine
+engine.CANCEL_TIME = 0.3
+logging.getLogger("asyncio").setLevel("CRITICAL")  # it tells of the body that has not ended
+url, names, numbers = sys.argv[1:]
+app = qtasks.QueueTasks("stubborn", broker_url=url, plugins=False)
+app.log.setLevel("CRITICAL")
+app.config.grace = 0.3
+began = threading.Semaphore(0)
+
+@app.task
+async def polite() -> None:
+    began.release()
+    await asyncio.sleep(60)
+
+@app.task
+async def clinging() -> None:
+    began.release()
+    while True:
+        try:
+            await asyncio.sleep(60)
+        except asyncio.CancelledError:
+            continue
+
+@app.task
+def deaf() -> None:
+    began.release()
+    threading.Event().wait(60)
+
+def send_signals() -> None:
+    for _ in names.split():
+        began.acquire()
+    print(time.monotonic(), flush=True)
+    for number in numbers.split():
+        os.kill(os.getpid(), signal.Signals[number])
+        time.sleep(0.001)
+
+for name in names.split():
+    app.add_task(name)
+threading.Thread(target=send_signals, daemon=True).start()
+app.run_forever()
+"""
+
+
+@pytest.mark.parametrize("numbers", ["SIGTERM", "SIGINT SIGINT", "SIGTERM SIGINT", "SIGTERM SIGTERM SIGTERM"])
+def test_a_program_is_gone_soon_after_its_signals(url: str, numbers: str) -> None:
+    """Sent once, twice or three times within milliseconds, whatever its bodies do: it never hangs."""
+    ended = programs.run(STUBBORN, url, "polite clinging deaf", numbers)
+
+    assert time.monotonic() - float(ended.out) < 0.3 + 0.3 + 5.0
+    assert (ended.code, ended.err) == (0, "")

@@ -21,7 +21,7 @@ from processes.place import TESTS, Place, until
 
 HOLD = """
 import sqlite3, sys
-connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=20)
+connection = sqlite3.connect(sys.argv[1], isolation_level=None, timeout=30)
 for line in sys.stdin:
     connection.execute(line).fetchone()
     print("done", flush=True)
@@ -261,7 +261,7 @@ async def test_everybody_gets_through_a_locked_file(processes: Place, run: Run) 
     recovered = []
 
     for done, seconds in ((20, 3.0), (200, 1.0)):
-        await until(partial(_has_lines, processes, done), 20.0)
+        await until(partial(_has_lines, processes, done), 30.0)
         await other.does("BEGIN EXCLUSIVE")
         locked = time.monotonic()
         while time.monotonic() < locked + seconds:
@@ -269,7 +269,7 @@ async def test_everybody_gets_through_a_locked_file(processes: Place, run: Run) 
         before = len(processes.lines())
         await other.does("COMMIT")
         freed = time.monotonic()
-        await until(partial(_has_lines, processes, before + 1), 10.0)
+        await until(partial(_has_lines, processes, before + 1), 30.0)
         recovered.append(time.monotonic() - freed)
     assert [await producer.end(40) for producer in producers] == [0] * 4
     await processes.drained(40)
@@ -291,7 +291,7 @@ def test_a_producer_ends_by_itself(run: Run, tmp_path: Path, code: str, mode: st
     """Closed or not, after an exception too: it is gone two seconds after its last line, the task stays."""
     path = tmp_path / "tasks.db"
     process = run(sys.executable, "-W", "error", "-c", code, f"sqlite:///{path}", mode)
-    out, err = process.communicate(timeout=20)
+    out, err = process.communicate(timeout=30)
     ended = time.monotonic()
 
     assert process.returncode == (1 if mode == "fail" else 0)
@@ -337,13 +337,13 @@ def test_a_file_that_becomes_read_only_is_told_to_newcomers(run: Run) -> None:
 async def test_a_reader_without_an_end_delays_nobody(processes: Place, run: Run) -> None:
     """While another process reads on, tasks run, connections close at once, and a stop is in time."""
     worker = await processes.worker("--grace", 1)
-    await processes.client.add_task("count", "before", timeout=10)
+    await processes.client.add_task("count", "before", timeout=30)
     other = Other(run(sys.executable, "-c", HOLD, processes.path))
     await other.does("BEGIN")
     await other.does("SELECT count(*) FROM task")
 
     for number in range(100):
-        await processes.client.add_task("count", f"{number}", timeout=10)
+        await processes.client.add_task("count", f"{number}", timeout=30)
     for _ in range(5):
         begun = time.monotonic()
         await processes.client.disconnect()

@@ -15,6 +15,7 @@ from processes.place import Place as ProcessPlace
 from processes.place import Process
 
 from qtasks.asyncio import QueueTasks
+from qtasks.errors import ResultTimeout, TaskDead
 from qtasks.models import Outcome
 from qtasks.plugins import ExecuteAfter, ExecuteBefore, Plugin, hookimpl
 from qtasks.worker import verdict
@@ -56,7 +57,6 @@ def soon(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(verdict, "UNKNOWN_CAP", 0.1)
 
 
-@pytest.mark.parametrize("url", ["memory"], indirect=True)
 @pytest.mark.usefixtures("soon")
 async def test_a_worker_that_does_not_know_a_name_leaves_it_to_one_that_does(
     place: Place, caplog: pytest.LogCaptureFixture
@@ -69,7 +69,7 @@ async def test_a_worker_that_does_not_know_a_name_leaves_it_to_one_that_does(
 
     async with working(knowing, ignorant):
         tasks = [await knowing.add_task("news", number) for number in range(40)]
-        done = await ends(tasks, 10)
+        done = await ends(tasks, 30)
 
     assert [task.value() for task in done] == list(range(40))
     assert sorted(ran) == list(range(40))
@@ -96,7 +96,7 @@ async def test_in_a_rolling_deploy_each_task_runs_on_a_worker_that_knows_it(proc
     tasks = [await processes.client.add_task("count", f"{number}") for number in range(40)]
 
     for number, task in enumerate(tasks):
-        assert await task.result(20) == f"{number}"
+        assert await task.result(30) == f"{number}"
 
     assert processes.runs() == {f"{number}": 1 for number in range(40)}
     assert {line.pid for line in processes.lines()} == {newer.pid}
@@ -116,8 +116,27 @@ async def test_what_only_an_absent_worker_knows_waits_for_it(processes: ProcessP
     await until_seen(refused)
     await processes.worker()
 
-    assert [await task.result(20) for task in tasks] == [f"{number}" for number in range(5)]
+    assert [await task.result(30) for task in tasks] == [f"{number}" for number in range(5)]
     assert set(processes.runs().values()) == {1}
+
+
+@pytest.mark.usefixtures("soon")
+async def test_who_comes_later_runs_what_others_have_refused(place: Place) -> None:
+    """While nobody knows the name the five tasks wait; they run once each when a worker comes that does."""
+    ran: list[int] = []
+    knowing, ignorant = _knowing(place, ran), place.app()
+    async with working(ignorant):
+        tasks = [await knowing.add_task("news", number) for number in range(5)]
+
+        async def refused() -> bool:
+            histories = [(await task.refresh()).record.history for task in tasks]
+            return all([event.end for event in history].count("unknown") >= 2 for history in histories)
+
+        await until_seen(refused)
+        async with working(knowing):
+            assert [task.value() for task in await ends(tasks)] == list(range(5))
+
+    assert sorted(ran) == list(range(5))
 
 
 @pytest.mark.usefixtures("soon")
@@ -141,6 +160,22 @@ async def test_a_task_that_was_given_up_for_its_name_can_be_replayed(place: Plac
         assert [task.value() for task in await ends(tasks)] == list(range(5))
 
 
+@pytest.mark.usefixtures("soon")
+async def test_who_waits_for_a_name_that_nobody_knows_is_told(place: Place) -> None:
+    """Once the task is given up each of its waiters has the reason; a shorter wait ends with its own time."""
+    app = place.app(max_deliveries=2, unknown_grace=0.5)
+    async with working(app):
+        task = await app.add_task("no.such.task")
+        with pytest.raises(ResultTimeout):
+            await task.result(timeout=0.05)
+        waits = [asyncio.create_task(task.result(timeout=30)) for _ in range(3)]
+        async with asyncio.timeout(30):
+            told = await asyncio.gather(*waits, return_exceptions=True)
+
+    assert [type(one) for one in told] == [TaskDead] * 3
+    assert all("no worker knew the task 'no.such.task'" in str(one) for one in told)
+
+
 DEMO = """
 import sys
 from qtasks import QueueTasks
@@ -152,7 +187,7 @@ def add(a: int, b: int) -> int:
     return a + b
 
 if __name__ == "__main__":
-    print(add.add_task(1, 2).result(timeout=20))
+    print(add.add_task(1, 2).result(timeout=30))
 """
 
 
@@ -195,7 +230,7 @@ def test_a_task_has_the_same_name_however_its_program_is_started(folder: Folder)
         }
         printed = {name: one.communicate(timeout=30)[0] for name, one in producers.items()}
         worker.terminate()
-        assert worker.wait(20) == 0
+        assert worker.wait(30) == 0
 
     assert printed == dict.fromkeys(printed, "3\n")
 
@@ -215,7 +250,7 @@ async def test_a_changed_signature_is_told_at_once(place: Place, args: tuple[int
 
     task = await before.add_task(*args)
     async with working(receiver):
-        done = await task.wait(timeout=5)
+        done = await task.wait(timeout=30)
 
     assert (done.status, done.args, ran) == ("error", list(args), [])
     assert done.failure is not None
@@ -238,10 +273,10 @@ async def test_no_value_lands_in_another_parameter(place: Place) -> None:
 
     task = await before.add_task(1, 2)
     async with working(receiver):
-        done = await task.wait(timeout=5)
+        done = await task.wait(timeout=30)
         assert (done.status, ran) == ("error", [])
         assert "positional argument" in (done.error or "")
-        await after.add_task(done.args[0], b=done.args[1], timeout=5)
+        await after.add_task(done.args[0], b=done.args[1], timeout=30)
 
     assert ran == [(1, 2)]
     assert done.attempts == 1, "a call that can never fit is not tried again"
@@ -258,7 +293,7 @@ async def test_a_value_of_a_wrong_type_is_not_tried_again(place: Place) -> None:
     async def after(a: int) -> None: ...
 
     async with working(receiver):
-        done = await (await before.add_task("many")).wait(timeout=5)
+        done = await (await before.add_task("many")).wait(timeout=30)
 
     assert done.status == "error"
     assert "'a'" in (done.error or "")

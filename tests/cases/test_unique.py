@@ -30,7 +30,7 @@ from qtasks_sqlite._signals import Signals
 
 def _keys(path: Path) -> int:
     """Return how many unique keys the file holds."""
-    with closing(sqlite3.connect(path, timeout=5)) as file:
+    with closing(sqlite3.connect(path, timeout=30)) as file:
         count: int = file.execute("SELECT count(*) FROM task WHERE unique_key IS NOT NULL").fetchone()[0]
         return count
 
@@ -55,10 +55,10 @@ async def test_a_mark_does_not_outlive_its_task(processes: ProcessPlace, unique:
     survivor = await processes.worker(QTASKS_RESULT_TTL=1)
     await processes.began("one", 2)
     Path(gate).unlink()
-    assert await first.result(10) == survivor.pid
+    assert await first.result(30) == survivor.pid
     second = await _send(processes, "hold", "one", gate, unique=key)
     assert second.id != first.id
-    assert await second.result(10) == survivor.pid
+    assert await second.result(30) == survivor.pid
     assert processes.runs() == {"one": 3}
     await until(lambda: _keys(processes.path) == 0)
 
@@ -73,7 +73,7 @@ async def test_a_mark_is_free_when_its_task_was_given_up(processes: ProcessPlace
     await processes.worker(QTASKS_MAX_DELIVERIES=2)
     record = await processes.reaches(first, TaskStatus.DEAD)
     second = await _send(processes, "count", "two", unique="only")
-    assert await second.result(10) == "two"  # the mark is of one task: another has its own
+    assert await second.result(30) == "two"  # the mark is of one task: another has its own
     third = await _send(processes, "poison", "three", unique="only")
 
     assert "lost 2 times" in (record.reason or "")
@@ -123,13 +123,13 @@ async def test_a_mark_may_be_of_a_task_that_is_tried_again(place: Place) -> None
 
     async with working(app):
         first = await flaky.add_task("first")
-        await first.wait(5, until={TaskStatus.RETRY})
+        await first.wait(30, until={TaskStatus.RETRY})
         assert (await flaky.add_task("other")).id == first.id
-        assert (await first.wait(5)).status == "error"
+        assert (await first.wait(30)).status == "error"
         fails = False
         second = await flaky.add_task("second")
         assert await app.requeue(first.id)
-        assert [await second.result(5), await first.result(5)] == ["second", "first"]
+        assert [await second.result(30), await first.result(30)] == ["second", "first"]
 
 
 class Bodies:
@@ -173,22 +173,22 @@ async def test_what_waits_is_cancelled_for_good(place: Place) -> None:
 
     async with working(worker):
         failing = await sender.add_task("fail")
-        await failing.wait(5, until={TaskStatus.RETRY})
+        await failing.wait(30, until={TaskStatus.RETRY})
         assert await sender.cancel(failing.id, "no need") is Cancelled.ENDED
         holding = await sender.add_task("hold")
         await bodies.is_holding.wait()
         behind = await sender.add_task("note", "behind")
-        waiter = asyncio.create_task(behind.result(10))
+        waiter = asyncio.create_task(behind.result(30))
         await asyncio.sleep(0)
         assert await sender.cancel(behind.id, "no need") is Cancelled.ENDED
         with pytest.raises(TaskCancelled, match="no need"):
-            await asyncio.wait_for(waiter, 2)
+            await asyncio.wait_for(waiter, 30)
         bodies.gate.set()
-        await holding.result(5)
+        await holding.result(30)
     for _ in range(2):
         async with working(worker):
             last = await sender.send_one(Call("note", ("last",), {}, CallOptions(delay=0.4), note), None)
-            await last.wait(5)
+            await last.wait(30)
 
     assert bodies.ran == ["fail", "last", "last"]
     for task in (*cancelled, failing, behind):
@@ -236,7 +236,7 @@ async def test_what_runs_is_cancelled_soon(place: Place) -> None:
             await began.wait()
             asked = time.monotonic()
             assert await task.cancel("enough") is Cancelled.ASKED
-            done = await task.wait(5)
+            done = await task.wait(30)
             took.append(time.monotonic() - asked)
             assert (done.status, done.reason, done.attempts) == ("cancel", "enough", 1)
 
@@ -289,16 +289,16 @@ async def test_a_wish_is_heard_that_comes_while_the_worker_looks(
     async with working(worker):
         tasks = [await sender.add_task("sleep") for _ in range(2)]
         for task in tasks:
-            await task.wait(5, until={TaskStatus.PROCESS})
+            await task.wait(30, until={TaskStatus.PROCESS})
         monkeypatch.setattr(Signals, "_look", slow_look)
         await tasks[0].cancel("first")
-        await tasks[0].wait(5)
+        await tasks[0].wait(30)
         await has_looked.wait()
         await tasks[1].cancel("second")
         await asyncio.sleep(0.1)  # the system gives notice of it
         asked = time.monotonic()
         go_on.set()
-        await tasks[1].wait(5)
+        await tasks[1].wait(30)
         assert time.monotonic() - asked < 1.5
     await place.close()
 
@@ -319,7 +319,7 @@ async def test_a_wish_outlives_the_worker_that_could_not_hear_it(processes: Proc
 
     await processes.worker()
     record = await processes.reaches(running, TaskStatus.CANCEL)
-    assert await kept.result(10) == "kept"
+    assert await kept.result(30) == "kept"
     assert (record.reason, record.attempts, ended_by(record)) == ("no need", 0, ["lost"])
     assert (await queued.refresh()).status == "cancel"
     assert processes.runs() == {"running": 1, "kept": 1}
@@ -336,10 +336,10 @@ async def test_real_workers_end_what_runs(processes: ProcessPlace) -> None:
     for task in tasks:
         assert await task.cancel("enough") is Cancelled.ASKED
     for task in tasks:
-        assert (await task.wait(2)).status == "cancel"
+        assert (await task.wait(30)).status == "cancel"
     free = [await processes.client.add_task("nap", f"{number}", 0.01) for number in range(2)]
 
-    assert [await task.result(5) for task in free] == [worker.pid] * 2
+    assert [await task.result(30) for task in free] == [worker.pid] * 2
     assert processes.lines("end", "hold") + processes.lines("end", "keep") == []
     assert worker.process.poll() is None
 
@@ -369,14 +369,14 @@ async def test_no_wish_is_kept_for_an_id_that_comes_later(place: Place) -> None:
 
     assert await sender.cancel(task_id) is Cancelled.UNKNOWN
     async with working(worker):
-        assert await (await sender.send_one(call, None)).result(5) == 1
+        assert await (await sender.send_one(call, None)).result(30) == 1
         assert await sender.cancel(task_id) is Cancelled.FINAL
         assert await sender.requeue(task_id)
-        assert await (await sender.get(task_id)).result(5) == 2
+        assert await (await sender.get(task_id)).result(30) == 2
         assert await sender.cancel(task_id) is Cancelled.FINAL
         await until_seen(gone)
         assert await sender.cancel(task_id) is Cancelled.UNKNOWN
-        assert await (await sender.send_one(call, None)).result(5) == 3
+        assert await (await sender.send_one(call, None)).result(30) == 3
 
 
 async def test_a_wish_that_meets_the_end_has_one_answer(place: Place) -> None:

@@ -59,7 +59,7 @@ def test_a_worker_runs_and_stops(folder: Folder, before: bool) -> None:
     with folder.running(*place, "--concurrency", "3", "--queues", "fast, slow") as process:
         wait_for(process, "works on memory://", "queues fast,slow", "3 slots")
         process.send_signal(signal.SIGTERM)
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 def test_the_level_of_the_log(folder: Folder) -> None:
@@ -68,7 +68,7 @@ def test_the_level_of_the_log(folder: Folder) -> None:
     with folder.running("-A", "shop:app", "run", "--log-level", "debug") as process:
         wait_for(process, "[qtasks.shop: DEBUG]")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 def test_an_app_with_a_log_of_its_own_keeps_it(folder: Folder) -> None:
@@ -80,7 +80,7 @@ def test_an_app_with_a_log_of_its_own_keeps_it(folder: Folder) -> None:
     with folder.running("-A", "shop:app", "run", "--log-level", "info") as process:
         assert wait_for(process, "works on memory://").startswith("OWN ")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 def test_an_app_without_tasks_is_warned_about(folder: Folder) -> None:
@@ -90,7 +90,7 @@ def test_an_app_without_tasks_is_warned_about(folder: Folder) -> None:
         wait_for(process, "WARNING", "empty:app has no tasks")
         wait_for(process, "works on memory://")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 HAND_BUILT = (
@@ -138,7 +138,7 @@ def test_a_dead_worker_process_is_replaced(folder: Folder) -> None:
         wait_for(process, f"worker process {first} has ended (signal 9)")
         wait_for(process, "worker process", "has started")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
         assert process.stdout is not None
         assert process.stdout.read().count("has stopped") == 2
 
@@ -167,7 +167,7 @@ def test_files_named_like_a_dependency_do_no_harm(
     with folder.running(*arguments, start=(str(script),)) as process:
         wait_for(process, "works on sqlite:///tasks.db")
         process.terminate()
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
 
 
 WEB = """

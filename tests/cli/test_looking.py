@@ -115,11 +115,12 @@ def test_queues_are_listed(place: Place) -> None:
     assert place.qtasks("queue", "pause", "low").out == "paused: low\n"
     high, low = place.data("queue", "list")
     assert 0 <= high.pop("age") < 60
-    assert high == {"name": "high", "ready": 1, "delayed": 0, "running": 1, "paused": False}
-    assert low == {"name": "low", "ready": 0, "delayed": 0, "running": 0, "age": None, "paused": True}
+    assert high == {"name": "high", "ready": 1, "delayed": 0, "running": 1, "dead": 0, "paused": False}
+    empty = {"ready": 0, "delayed": 0, "running": 0, "age": None}
+    assert low == {"name": "low", **empty, "dead": 0, "paused": True}
     lines = place.qtasks("queue", "list").out.splitlines()
-    assert lines[0].split() == ["QUEUE", "READY", "DELAYED", "RUNNING", "OLDEST", "STATE"]
-    assert [line.split()[::5] for line in lines[1:]] == [["high", "open"], ["low", "paused"]]
+    assert lines[0].split() == ["QUEUE", "READY", "DELAYED", "RUNNING", "OLDEST", "DEAD", "STATE"]
+    assert [line.split()[::6] for line in lines[1:]] == [["high", "open"], ["low", "paused"]]
 
 
 def test_no_queue_is_said_in_words(place: Place) -> None:
@@ -514,15 +515,28 @@ def test_stats_inspect_describes_an_app(tmp_path: Path, monkeypatch: pytest.Monk
     assert missing.err == "Error: the app 'shop' has no task 'ad'; did you mean 'add'?\n"
 
 
-def test_stats_inspect_of_an_app_that_is_not_imported(place: Place) -> None:
+def test_stats_inspect_of_an_app_that_is_not_imported(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     """It has a name, a place and settings; tasks are known only to who imports them."""
     shown = place.data("stats", "inspect", "app")
     assert (shown["name"], shown["place"], shown["tasks"]) == ("shop", place.url, [])
-    assert place.data("stats", "inspect", "tasks") == []
-    assert place.qtasks("stats", "inspect", "tasks").out == "no tasks are registered\n"
-    missing = place.qtasks("stats", "inspect", "task", "mail", "--json")
-    assert (missing.code, missing.out) == (1, "")
-    assert missing.err == "Error: the app 'shop' has no task 'mail'\n"
+    monkeypatch.setenv("QTASKS_URL", place.url)
+    for words in (("task", "mail"), ("tasks",)):
+        refused = qtasks("stats", "inspect", *words)
+        assert (refused.code, refused.out) == (2, "")
+        assert "tasks are described where they are defined: give -A module:app" in refused.err
+        assert "No such option" in qtasks("stats", "inspect", *words, "--url", place.url).err
+
+
+def test_stats_inspect_of_an_app_without_tasks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No task is an empty array, or a sentence."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", list(sys.path))
+    source = "from qtasks.asyncio import QueueTasks\napp = QueueTasks('shop', 'memory://')\n"
+    Folder(tmp_path).write("without_tasks.py", source)
+    call = ("stats", "inspect", "tasks", "-A", "without_tasks:app")
+    assert strict(qtasks(*call, "--json").out) == []
+    assert qtasks(*call).out == "no tasks are registered\n"
+    sys.modules.pop("without_tasks", None)
 
 
 def test_doctor_looks_at_the_app_of_a_name(place: Place) -> None:

@@ -60,7 +60,7 @@ def place(folder: Folder) -> Place:
 def stop(process: subprocess.Popen[str]) -> None:
     """End a worker gracefully."""
     process.terminate()
-    assert process.wait(20) == 0
+    assert process.wait(30) == 0
 
 
 def test_queues_may_have_weights(folder: Folder, place: Place) -> None:
@@ -100,7 +100,7 @@ def test_the_grace_is_that_of_the_flag(folder: Folder, place: Place) -> None:
         wait_for(process, "ran stay")
         process.terminate()
         wait_for(process, "1 tasks still run; they are cancelled and go back")
-        assert process.wait(20) == 0
+        assert process.wait(30) == 0
     assert place.status(task) == "new"
 
 
@@ -111,7 +111,7 @@ def test_the_lease_is_that_of_the_flag(folder: Folder, place: Place) -> None:
     with folder.running(*call) as killed:
         wait_for(killed, "ran stay")
         killed.send_signal(signal.SIGKILL)
-        killed.wait(20)
+        killed.wait(30)
     began = time.monotonic()
     with folder.running(*call) as process:
         wait_for(process, "ran stay")
@@ -135,7 +135,7 @@ def test_an_exhausted_worker_exits_with_3(folder: Folder, place: Place, name: st
     with folder.running("-A", "shop:app", "run", "--grace", "0") as process:
         line = wait_for(process, "ERROR", "max_abandoned is 1")
         assert line.rstrip().endswith("(exit code 3)")
-        assert process.wait(20) == 3
+        assert process.wait(30) == 3
         assert process.stdout is not None
         assert "Traceback" not in process.stdout.read()
     assert place.status(task) == TaskStatus.ERROR

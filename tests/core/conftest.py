@@ -33,7 +33,7 @@ async def app(url: str) -> AsyncIterator[QueueTasks]:
 @asynccontextmanager
 async def _working(app: QueueTasks) -> AsyncIterator[QueueTasks]:
     work = asyncio.create_task(app.run())
-    async with asyncio.timeout(10):
+    async with asyncio.timeout(30):
         while app.worker.info is None:
             if work.done():
                 work.result()

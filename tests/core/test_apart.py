@@ -41,7 +41,7 @@ async def test_a_task_runs_and_its_result_is_in_the_other_backend(
 
     async with working(apart):
         tasks = await apart.add_tasks(add.bind(i, 1) for i in range(50))
-        assert [await task.result(timeout=10) for task in tasks] == [i + 1 for i in range(50)]
+        assert [await task.result(timeout=30) for task in tasks] == [i + 1 for i in range(50)]
     assert (await apart.counts()).total == 50
 
 
@@ -61,10 +61,10 @@ async def test_retries_and_requeues_keep_record_and_queue_together(
 
     async with working(apart):
         task = await flaky.add_task()
-        done = await task.wait(timeout=10)
+        done = await task.wait(timeout=30)
         assert (done.status, done.attempts) == ("success", 2)
         assert await apart.requeue(task.id)
-        again = await task.wait(timeout=10)
+        again = await task.wait(timeout=30)
         assert (again.returning, again.token.epoch) == (3, 2)
 
 
@@ -73,7 +73,7 @@ async def test_an_unknown_name_dies_there_too(apart: QueueTasks, working: Workin
     apart.config.max_deliveries, apart.config.unknown_grace = 1, 0.0
     async with working(apart):
         lost = await apart.add_task("no.such.task")
-        assert (await lost.wait(timeout=10)).status == "dead"
+        assert (await lost.wait(timeout=30)).status == "dead"
 
 
 async def test_a_record_that_was_written_before_a_crash_is_only_acknowledged(
@@ -99,11 +99,11 @@ async def test_a_record_that_was_written_before_a_crash_is_only_acknowledged(
     apart.broker.settle = lose_the_first_acknowledgement  # type: ignore[method-assign]
     async with working(apart):
         task = await count.add_task()
-        assert await task.result(timeout=10) == 1
-        await asyncio.wait_for(lost.wait(), 5)
+        assert await task.result(timeout=30) == 1
+        await asyncio.wait_for(lost.wait(), 30)
     # The queue still holds it for the worker that has gone; the next one gets it when the lease ends.
     async with working(apart):
-        other = await count.add_task(timeout=10)
+        other = await count.add_task(timeout=30)
     assert other.returning == 2
     assert (await task.refresh()).returning == 1
 
@@ -128,7 +128,7 @@ async def test_an_outcome_without_a_record_leaves_the_queue_too(apart: QueueTask
     apart.broker.settle = note  # type: ignore[method-assign]
     async with working(apart):
         await run.add_task()
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), 30)
         await apart.storage.flush()
         finish.set()
-        await asyncio.wait_for(settled.wait(), 5)
+        await asyncio.wait_for(settled.wait(), 30)

@@ -139,8 +139,8 @@ async def test_a_parameter_named_like_an_option_warns_and_is_reached_by_bind(
 
     async with working(app):
         (bound,) = await app.add_tasks([wait.bind(timeout=7)])
-        assert await bound.result(timeout=5) == 7
-        assert await (await wait.options().add_task(timeout=8)).result(timeout=5) == 8
+        assert await bound.result(timeout=30) == 7
+        assert await (await wait.options().add_task(timeout=8)).result(timeout=30) == 8
 
 
 async def test_router_tasks_run_in_the_app_that_includes_them(app: QueueTasks, working: Working) -> None:
@@ -155,7 +155,7 @@ async def test_router_tasks_run_in_the_app_that_includes_them(app: QueueTasks, w
         await hello.add_task("you")
     app.include_router(router)
     async with working(app):
-        assert await (await hello.add_task("you")).result(timeout=5) == "hello you"
+        assert await (await hello.add_task("you")).result(timeout=30) == "hello you"
 
     other = AsyncRouter()
     other.task(name="hello")(lambda: None)
@@ -168,7 +168,7 @@ async def test_ping_tells_whether_a_worker_is_alive(app: QueueTasks, working: Wo
     assert await app.ping(server=False)
     assert not await app.ping()
     async with working(app):
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while not await app.ping():
                 await asyncio.sleep(0)
 
@@ -252,11 +252,11 @@ async def test_a_body_may_use_the_app_that_runs_it(app: QueueTasks, working: Wor
         async with app:
             task = await inner.add_task()
         await app.disconnect()
-        return await task.result(timeout=5)
+        return await task.result(timeout=30)
 
     async with working(app):
-        assert await (await outer.add_task()).result(timeout=5) == 1
-        assert await (await outer.add_task()).result(timeout=5) == 1
+        assert await (await outer.add_task()).result(timeout=30) == 1
+        assert await (await outer.add_task()).result(timeout=30) == 1
 
 
 async def test_a_second_run_is_refused_and_the_first_goes_on(app: QueueTasks, working: Working) -> None:
@@ -269,7 +269,7 @@ async def test_a_second_run_is_refused_and_the_first_goes_on(app: QueueTasks, wo
     async with working(app):
         with pytest.raises(UsageError, match=r"app\.stop"):
             await app.run()
-        assert await (await one.add_task()).result(timeout=5) == 1
+        assert await (await one.add_task()).result(timeout=30) == 1
 
 
 async def test_a_run_that_cannot_begin_leaves_nothing_behind(app: QueueTasks, working: Working) -> None:
@@ -299,7 +299,7 @@ async def test_a_run_that_is_cancelled_twice_keeps_no_lease(app: QueueTasks) -> 
     work = asyncio.create_task(app.run())
     async with app:
         task = await stubborn.add_task()
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), 30)
         work.cancel()
         await asyncio.sleep(0)
         work.cancel()
@@ -307,7 +307,7 @@ async def test_a_run_that_is_cancelled_twice_keeps_no_lease(app: QueueTasks) -> 
             await work
         finish.set()
         again = asyncio.create_task(app.run())
-        assert await task.result(timeout=10) == "done"
+        assert await task.result(timeout=30) == "done"
         await app.stop()
         await again
 

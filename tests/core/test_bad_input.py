@@ -58,7 +58,7 @@ async def kept(app: QueueTasks) -> AsyncIterator[None]:
     after = await keep.add_task(2)
     assert (await app.counts()).total == 2
     async with _working(app):
-        assert [await before.result(10), await after.result(10)] == [1, 2]
+        assert [await before.result(30), await after.result(30)] == [1, 2]
 
 
 @pytest.mark.parametrize(
@@ -198,7 +198,7 @@ async def test_a_moment_that_is_over(app: QueueTasks, working: Working) -> None:
 
     async with working(app):
         task = await one.options(eta=datetime.now(UTC) - timedelta(days=3)).add_task()
-        assert await task.result(5) == 1
+        assert await task.result(30) == 1
 
 
 async def test_an_address_that_nobody_serves() -> None:
@@ -238,6 +238,7 @@ WRONG = {
     "unknown_grace": ["-1", "never"],
     "result_ttl": ["-1", "nan", "a day"],
     "dead_ttl": ["-1", "for ever"],
+    "max_dead": ["0", "-1", "many"],
     "result_time_interval": ["0", "x"],
     "result_statuses_end": ["done", ""],
     "blocked_loop_time": ["0", "x"],

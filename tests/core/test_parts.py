@@ -35,7 +35,7 @@ async def test_all_parts_made_by_hand_work_together(tmp_path: Path, working: Wor
     async with working(app):
         assert worker.info is not None
         assert worker.info.slots == 7
-        assert (await sample.add_task(5, timeout=5)).returning == 5
+        assert (await sample.add_task(5, timeout=30)).returning == 5
 
 
 def test_blocking_parts_work_together(tmp_path: Path) -> None:

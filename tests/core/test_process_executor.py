@@ -700,12 +700,17 @@ def test_a_main_module_without_a_file_is_refused() -> None:
     assert "write it into a module" in run.stdout
 
 
-def test_the_main_module_of_this_run_can_be_imported() -> None:
-    """It was started by name or from a file."""
-    main = MainModule.here()
+@pytest.mark.parametrize("way", ["by name", "from a file"])
+def test_a_main_module_can_be_imported_as_it_was_started(way: str, tmp_path: Path) -> None:
+    """By the name that `python -m` was given, or from its file."""
+    script = tmp_path / "the_program.py"
+    script.write_text("from qtasks.isolation import MainModule\nprint(MainModule.here())\n")
+    started = ["-m", script.stem] if way == "by name" else [script.name]
 
-    assert main is not None
-    assert (main.name is None) != (main.file is None)
+    run = subprocess.run([sys.executable, *started], cwd=tmp_path, capture_output=True, text=True, check=True)
+
+    main = MainModule(name=script.stem) if way == "by name" else MainModule(file=str(script))
+    assert run.stdout.strip() == str(main)
 
 
 def test_memory_limits_are_supported_where_they_are_kept() -> None:

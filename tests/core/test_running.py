@@ -31,7 +31,7 @@ async def test_a_task_returns_what_its_body_returns(app: QueueTasks, working: Wo
         return a + b
 
     async with working(app):
-        assert await (await add.add_task(1, 2)).result(timeout=5) == 3
+        assert await (await add.add_task(1, 2)).result(timeout=30) == 3
 
 
 async def test_a_plain_function_runs_in_a_thread(app: QueueTasks, working: Working) -> None:
@@ -42,7 +42,7 @@ async def test_a_plain_function_runs_in_a_thread(app: QueueTasks, working: Worki
         return threading.current_thread().name
 
     async with working(app):
-        done = await where.add_task(timeout=5)
+        done = await where.add_task(timeout=30)
 
     assert done.returning is not None
     assert done.returning.startswith("qtasks-task")
@@ -57,7 +57,7 @@ async def test_the_finished_task_tells_how_it_went(app: QueueTasks, working: Wor
 
     async with working(app):
         task = await twice.add_task(21)
-        done = await task.wait(timeout=5)
+        done = await task.wait(timeout=30)
 
     assert task.status == "new"
     assert (done.status, done.returning, done.attempts, done.args) == (TaskStatus.SUCCESS, 42, 1, [21])
@@ -76,7 +76,7 @@ async def test_a_failing_task_ends_in_error_with_its_traceback(app: QueueTasks, 
     async with working(app):
         task = await fail.add_task()
         with pytest.raises(TaskFailed, match="ValueError: too small") as caught:
-            await task.result(timeout=5)
+            await task.result(timeout=30)
 
     assert caught.value.failure is not None
     assert "in fail" in caught.value.failure.traceback
@@ -104,8 +104,8 @@ async def test_whatever_a_body_raises_is_contained(
         return "fine"
 
     async with working(app):
-        ended = await bad.add_task(timeout=5)
-        after = await good.add_task(timeout=5)
+        ended = await bad.add_task(timeout=30)
+        after = await good.add_task(timeout=30)
 
     assert ended.status == "error"
     assert ended.failure is not None
@@ -124,7 +124,7 @@ async def test_an_async_body_ends_at_its_max_time(app: QueueTasks, working: Work
         await asyncio.Event().wait()
 
     async with working(app):
-        done = await slow.add_task(timeout=5)
+        done = await slow.add_task(timeout=30)
 
     assert done.status == "error"
     assert "max_time of 0.1 s" in (done.error or "")
@@ -143,10 +143,10 @@ async def test_a_thread_is_interrupted_at_its_max_time(app: QueueTasks, working:
             cleaned.set()
 
     async with working(app):
-        done = await slow.add_task(timeout=5)
+        done = await slow.add_task(timeout=30)
 
     assert done.status == "error"
-    assert await asyncio.to_thread(cleaned.wait, 5)
+    assert await asyncio.to_thread(cleaned.wait, 30)
 
 
 async def test_a_body_that_swallows_its_cancellation_loses_its_slot(
@@ -171,8 +171,8 @@ async def test_a_body_that_swallows_its_cancellation_loses_its_slot(
     async with working(app):
         first = await stubborn.add_task()
         second = await other.add_task()
-        assert await second.result(timeout=5) == 1
-        assert (await first.wait(timeout=5)).status == "error"
+        assert await second.result(timeout=30) == 1
+        assert (await first.wait(timeout=30)).status == "error"
         release.set()
 
 
@@ -189,7 +189,7 @@ async def test_failures_are_retried_as_often_as_asked(app: QueueTasks, working: 
         return runs
 
     async with working(app):
-        done = await flaky.add_task(timeout=10)
+        done = await flaky.add_task(timeout=30)
 
     assert (done.status, done.returning, done.attempts) == ("success", 3, 3)
     assert [event.end for event in done.record.history] == ["retry", "retry"]
@@ -205,8 +205,8 @@ async def test_only_the_named_exceptions_are_retried(app: QueueTasks, working: W
         raise {"key": KeyError, "value": ValueError}[kind](kind)
 
     async with working(app):
-        await fail.add_task("key", timeout=10)
-        await fail.add_task("value", timeout=10)
+        await fail.add_task("key", timeout=30)
+        await fail.add_task("value", timeout=30)
 
     assert runs == ["key", "key", "value"]
 
@@ -221,7 +221,7 @@ async def test_a_delayed_task_waits_in_the_backend(app: QueueTasks, working: Wor
     async with working(app):
         task = await now.options(delay=0.3).add_task()
         assert task.status == "delayed"
-        moment = await task.result(timeout=5)
+        moment = await task.result(timeout=30)
 
     assert moment >= task.created_at.timestamp() + 0.3
 
@@ -239,7 +239,7 @@ async def test_more_urgent_tasks_start_first(app: QueueTasks, working: Working) 
     tasks = await app.add_tasks(calls)
     async with working(app):
         for task in tasks:
-            await task.wait(timeout=5)
+            await task.wait(timeout=30)
 
     assert order == [f"{p}-{i}" for p in (9, 5, 0) for i in range(3)]
 
@@ -255,7 +255,7 @@ async def test_an_expired_task_is_not_started(app: QueueTasks, working: Working)
     await asyncio.to_thread(time.sleep, 0.1)
     async with working(app):
         with pytest.raises(TaskDead, match="expired"):
-            await task.result(timeout=5)
+            await task.result(timeout=30)
 
 
 async def test_a_name_that_nobody_knows_goes_back_and_then_dies(app: QueueTasks, working: Working) -> None:
@@ -269,8 +269,8 @@ async def test_a_name_that_nobody_knows_goes_back_and_then_dies(app: QueueTasks,
 
     async with working(app):
         lost = await app.add_task("no.such.task")
-        assert await known.add_task(timeout=5)
-        done = await lost.wait(timeout=10)
+        assert await known.add_task(timeout=30)
+        done = await lost.wait(timeout=30)
 
     assert (done.status, done.attempts) == ("dead", 0)
     assert "no worker knew the task 'no.such.task'" in (done.reason or "")
@@ -291,8 +291,8 @@ async def test_bytes_that_are_no_message_are_isolated(app: QueueTasks, working: 
     ]
     await runtime.dispatch.publish(bad)
     async with working(app):
-        assert (await good.add_task(timeout=5)).returning == 1
-        statuses = [(await (await app.get(m.id)).wait(timeout=5)).status for m in bad]
+        assert (await good.add_task(timeout=30)).returning == 1
+        statuses = [(await (await app.get(m.id)).wait(timeout=30)).status for m in bad]
 
     assert statuses == ["dead"] * 3
 
@@ -305,7 +305,7 @@ async def test_a_result_that_cannot_be_stored_ends_in_error(app: QueueTasks, wor
         return threading.Lock()
 
     async with working(app):
-        done = await handle.add_task(timeout=5)
+        done = await handle.add_task(timeout=30)
 
     assert done.status == "error"
     assert "lock" in (done.error or "")
@@ -330,7 +330,7 @@ async def test_arguments_come_as_the_types_that_the_signature_names(
         return Point(point.y, point.x)
 
     async with working(app):
-        assert await (await swap.add_task(Point(1, 2))).result(timeout=5) == Point(2, 1)
+        assert await (await swap.add_task(Point(1, 2))).result(timeout=30) == Point(2, 1)
 
 
 async def test_a_wait_that_is_too_short_carries_the_task(app: QueueTasks) -> None:
@@ -356,13 +356,13 @@ async def test_an_unknown_id_and_a_removed_record_are_told_apart(app: QueueTasks
 
     async with working(app):
         task = await quick.add_task()
-        await task.wait(timeout=5)
+        await task.wait(timeout=30)
     await app.flush_all()
 
     with pytest.raises(TaskNotFound):
         await app.get("00000000-0000-4000-8000-000000000000")
     with pytest.raises(ResultGone):
-        await task.wait(timeout=5)
+        await task.wait(timeout=30)
 
 
 async def test_a_final_task_can_be_requeued(app: QueueTasks, working: Working) -> None:
@@ -377,9 +377,9 @@ async def test_a_final_task_can_be_requeued(app: QueueTasks, working: Working) -
 
     async with working(app):
         task = await count.add_task()
-        assert await task.result(timeout=5) == 1
+        assert await task.result(timeout=30) == 1
         assert await app.requeue(task.id)
-        assert await task.result(timeout=5) == 2
+        assert await task.result(timeout=30) == 2
         done = await task.refresh()
 
     assert (done.attempts, done.token.epoch) == (1, 2)
@@ -402,7 +402,7 @@ async def test_no_more_bodies_run_than_there_are_slots(app: QueueTasks, working:
     tasks = await app.add_tasks(busy.bind() for _ in range(30))
     async with working(app):
         for task in tasks:
-            await task.wait(timeout=10)
+            await task.wait(timeout=30)
 
     assert most == 3
 
@@ -419,7 +419,7 @@ async def test_a_body_that_blocks_the_loop_stays_leased(app: QueueTasks, working
         return runs
 
     async with working(app):
-        done = await block.add_task(timeout=15)
+        done = await block.add_task(timeout=30)
 
     assert (done.returning, done.losses, runs) == (1, 0, 1)
 
@@ -438,13 +438,13 @@ async def test_what_runs_at_a_stop_is_given_back_without_counting(url: str, work
 
     async with working(app):
         task = await long.add_task()
-        await asyncio.wait_for(began.wait(), 5)
+        await asyncio.wait_for(began.wait(), 30)
     finish.set()
     async with app:
         waiting = await app.get(task.id)
         assert (waiting.status, waiting.attempts, waiting.losses) == ("new", 0, 0)
         async with working(app):
-            assert await task.result(timeout=5) == "done"
+            assert await task.result(timeout=30) == "done"
     await app.disconnect()
 
 
@@ -466,7 +466,7 @@ async def test_a_slow_retry_hook_does_not_run_the_body_again(app: QueueTasks, wo
 
     app.add_plugin(Slow())
     async with working(app):
-        done = await fail.add_task(timeout=5)
+        done = await fail.add_task(timeout=30)
 
     assert (done.status, done.attempts, runs) == ("error", 1, 1)
 
@@ -488,7 +488,7 @@ async def test_a_failing_retry_hook_has_no_say(app: QueueTasks, working: Working
 
     app.add_plugin(Broken())
     async with working(app):
-        done = await fail.add_task(timeout=5)
+        done = await fail.add_task(timeout=30)
 
     assert (done.status, runs) == ("error", 1)
     assert "ValueError" in (done.error or "")

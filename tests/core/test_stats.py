@@ -24,9 +24,15 @@ from qtasks.status import TaskStatus
 class Around(TaskMiddleware):
     """A middleware."""
 
+    async def __call__(self) -> None:
+        """Do nothing."""
+
 
 class Own(TaskExecutor):
     """An executor."""
+
+    async def before_execute(self) -> None:
+        """Do nothing."""
 
 
 def as_text(value: Any) -> str:

@@ -47,12 +47,12 @@ async def test_tasks_make_legal_moves_only(working: Working, monkeypatch: pytest
 
     async with working(app):
         unknown = await app.add_task("no.such.task")
-        await fail.add_task(timeout=5)
+        await fail.add_task(timeout=30)
         late = await good.options(delay=0.01).add_task()
-        await late.wait(timeout=5)
+        await late.wait(timeout=30)
         await app.requeue(late.id)
-        await late.wait(timeout=5)
-        await unknown.wait(timeout=10)
+        await late.wait(timeout=30)
+        await unknown.wait(timeout=30)
 
     assert {(TaskStatus.PROCESS, TaskStatus.RETRY), (TaskStatus.SUCCESS, TaskStatus.NEW)} <= moves
     assert {(TaskStatus.PROCESS, TaskStatus.DELAYED), (TaskStatus.PROCESS, TaskStatus.DEAD)} <= moves

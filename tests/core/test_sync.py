@@ -48,13 +48,13 @@ def test_a_blocking_app_sends_and_waits(app: QueueTasks) -> None:
     worker = threading.Thread(target=app.run_forever, daemon=True)
     worker.start()
     try:
-        assert add.add_task(1, 2, timeout=10).returning == 3
-        assert app.add_task("add", 2, 3).result(timeout=10) == 5
-        assert [t.result(10) for t in app.add_tasks(add.bind(i, 1) for i in range(3))] == [1, 2, 3]
+        assert add.add_task(1, 2, timeout=30).returning == 3
+        assert app.add_task("add", 2, 3).result(timeout=30) == 5
+        assert [t.result(30) for t in app.add_tasks(add.bind(i, 1) for i in range(3))] == [1, 2, 3]
         assert app.ping()
     finally:
         app.stop()
-        worker.join(10)
+        worker.join(30)
     assert not worker.is_alive()
 
 
@@ -123,8 +123,8 @@ def test_a_forked_child_gets_connections_of_its_own(app: QueueTasks) -> None:
     outcome: multiprocessing.Queue[int] = context.Queue()
     child = context.Process(target=_child, args=(app, outcome))
     child.start()
-    assert outcome.get(timeout=20) == child.pid
-    child.join(20)
+    assert outcome.get(timeout=30) == child.pid
+    child.join(30)
 
     assert child.exitcode == 0
     nothing.add_task()

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from core.conftest import Working, _working
+from features.trials import PLACES, Places
 
 from qtasks.asyncio import QueueTasks, Task
 from qtasks.config import QueueConfig
@@ -33,6 +34,20 @@ async def app(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[Q
     await app.disconnect()
 
 
+@pytest.fixture(params=PLACES)
+def kind(request: pytest.FixtureRequest) -> str:
+    """Where the trials of options and settings are made."""
+    return str(request.param)
+
+
+@pytest.fixture
+async def places(kind: str, tmp_path: Path) -> AsyncIterator[Places]:
+    """Makes apps, each at an empty place."""
+    places = Places(kind, tmp_path)
+    yield places
+    await places.close()
+
+
 @pytest.fixture
 def working() -> Working:
     """A context in which the app works, in this loop."""
@@ -41,11 +56,11 @@ def working() -> Working:
 
 async def until(condition: Callable[[], bool]) -> None:
     """Wait until something is true, and fail after five seconds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)
 
 
 async def begun(task: Task[Any]) -> None:
     """Wait until a task is in the hands of a worker."""
-    await task.wait(5, until={task.status.PROCESS})
+    await task.wait(30, until={task.status.PROCESS})

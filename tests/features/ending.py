@@ -162,7 +162,7 @@ async def lose(app: QueueTasks, task: Task[Any], times: int = 1) -> None:
     for loss in range(1, times + 1):
         gone = this_worker(("default",), 1, app.clock.now())
         consumer = await app.broker.open_consumer(gone, ("default",))
-        async with asyncio.timeout(10):  # the lease of the one before ends
+        async with asyncio.timeout(30):  # the lease of the one before ends
             (delivery,) = await runtime.dispatch.begin(await consumer.fetch(1), gone.id)
         assert (delivery.id, delivery.losses) == (task.id, loss - 1)
 

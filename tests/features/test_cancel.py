@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import time
+from pathlib import Path
 from uuid import uuid4
 
 import pytest
 from core.conftest import Working
+from features import lasting
 from features.conftest import begun, until
 
 from qtasks.asyncio import AsyncTask, QueueTasks
 from qtasks.errors import TaskCancelled, TaskNotFound
 from qtasks.models import Cancelled
+from qtasks.worker import engine
 
 
 async def test_a_waiting_task_never_runs(app: QueueTasks, working: Working) -> None:
@@ -29,9 +32,9 @@ async def test_a_waiting_task_never_runs(app: QueueTasks, working: Working) -> N
     assert await queued.cancel("not needed") is Cancelled.ENDED
     assert await app.cancel(delayed.id) is Cancelled.ENDED
     with pytest.raises(TaskCancelled, match="not needed"):
-        await queued.result(5)
+        await queued.result(30)
     async with working(app):
-        await (await note.options(delay=0.4).add_task(3)).wait(5)
+        await (await note.options(delay=0.4).add_task(3)).wait(30)
 
     assert ran == [3]
     assert (await delayed.refresh()).status == "cancel"
@@ -52,9 +55,9 @@ async def test_a_task_between_two_runs_does_not_run_again(app: QueueTasks, worki
 
     async with working(app):
         task = await fail.add_task()
-        await task.wait(5, until={task.status.RETRY})
+        await task.wait(30, until={task.status.RETRY})
         assert await task.cancel() is Cancelled.ENDED
-        await (await after.options(delay=0.5).add_task()).wait(5)
+        await (await after.options(delay=0.5).add_task()).wait(30)
 
     assert (runs, (await task.refresh()).status) == (1, "cancel")
 
@@ -79,8 +82,8 @@ async def test_an_async_body_is_cancelled_and_cleans_up(app: QueueTasks, working
         task = await sleep.add_task()
         await begun(task)
         assert await task.cancel("enough") is Cancelled.ASKED
-        done = await task.wait(5)
-        assert (await after.add_task(timeout=5)).returning == "ran"
+        done = await task.wait(30)
+        assert (await after.add_task(timeout=30)).returning == "ran"
 
     assert (done.status, done.reason, done.attempts, cleaned) == ("cancel", "enough", 1, ["clean"])
 
@@ -97,7 +100,7 @@ async def test_a_body_in_a_thread_is_interrupted(app: QueueTasks, working: Worki
         task = await spin.add_task()
         await begun(task)
         await task.cancel("enough")
-        done = await task.wait(5)
+        done = await task.wait(30)
 
     assert (done.status, done.reason) == ("cancel", "enough")
 
@@ -117,7 +120,7 @@ async def test_a_body_that_ignores_it_is_cancelled_all_the_same(app: QueueTasks,
         task = await stubborn.add_task()
         await begun(task)
         await task.cancel()
-        done = await task.wait(5)
+        done = await task.wait(30)
 
     assert (done.status, done.returning) == ("cancel", None)
 
@@ -130,7 +133,7 @@ async def test_what_has_ended_stays_as_it_is(app: QueueTasks, working: Working) 
         return 1
 
     async with working(app):
-        task = await quick.add_task(timeout=5)
+        task = await quick.add_task(timeout=30)
 
     assert await task.cancel() is Cancelled.FINAL
     assert (await task.refresh()).status == "success"
@@ -149,7 +152,7 @@ async def test_a_wish_for_an_unknown_id_leaves_nothing_behind(app: QueueTasks, w
         await app.get(task_id)
     async with working(app):
         task = await quick.options(id=task_id).add_task()
-        assert await task.result(5) == 1
+        assert await task.result(30) == 1
 
 
 async def test_a_task_may_cancel_itself(app: QueueTasks, working: Working) -> None:
@@ -160,7 +163,7 @@ async def test_a_task_may_cancel_itself(app: QueueTasks, working: Working) -> No
         self.ctx.cancel("nothing to do")
 
     async with working(app):
-        done = await give_up.add_task(timeout=5)
+        done = await give_up.add_task(timeout=30)
 
     assert (done.status, done.reason, done.attempts) == ("cancel", "nothing to do", 1)
 
@@ -180,8 +183,67 @@ async def test_a_requeued_task_forgets_the_wish(app: QueueTasks, working: Workin
         task = await once.add_task()
         await until(ran.is_set)
         await task.cancel()
-        assert (await task.wait(5)).status == "cancel"
+        assert (await task.wait(30)).status == "cancel"
         assert await app.requeue(task.id)
-        done = await task.wait(5)
+        done = await task.wait(30)
 
     assert (done.status, done.cancel_wished) == ("success", None)
+
+
+def _is_stopping(app: QueueTasks) -> bool:
+    """Say whether the worker has begun its grace."""
+    worker = app.worker
+    assert isinstance(worker, engine.AsyncWorker)
+    return worker._parts is not None and worker._parts.runner._is_shutting_down
+
+
+@pytest.mark.parametrize("executor", ["loop", "thread", "process"])
+async def test_a_stopping_worker_hears_of_what_it_runs(
+    app: QueueTasks, executor: str, tmp_path: Path
+) -> None:
+    """A wish during the grace ends the body at once, and with the last body the worker."""
+    app.config.grace = 60.0
+    task = app.task(executor=executor)(lasting.on_the_loop if executor == "loop" else lasting.line_by_line)
+    work = asyncio.create_task(app.run())
+    async with app:
+        started = await task.add_task(str(tmp_path / "begun"))
+        await until((tmp_path / "begun").exists)
+        await app.stop()
+        await until(lambda: _is_stopping(app))
+
+        assert await started.cancel("on call") is Cancelled.ASKED
+        await asyncio.wait_for(work, 30)
+        done = await started.refresh()
+
+    assert (done.status, done.reason, done.attempts, done.record.history) == ("cancel", "on call", 1, ())
+
+
+async def test_what_cleans_up_after_the_grace_is_cancelled_too(
+    app: QueueTasks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A wish for a body that the stop is ending makes it `cancel`: it does not go back to run again."""
+    monkeypatch.setattr(engine, "CANCEL_TIME", 1.0)
+    app.config.grace = 0.05
+    cleans, release = asyncio.Event(), asyncio.Event()
+
+    @app.task
+    async def tidy() -> None:
+        try:
+            await asyncio.sleep(60)
+        finally:
+            cleans.set()
+            await release.wait()
+
+    work = asyncio.create_task(app.run())
+    async with app:
+        started = await tidy.add_task()
+        await begun(started)
+        await app.stop()
+        await until(cleans.is_set)
+
+        assert await started.cancel("on call") is Cancelled.ASKED
+        await asyncio.wait_for(work, 30)
+        done = await started.refresh()
+    release.set()
+
+    assert (done.status, done.reason, done.record.history) == ("cancel", "on call", ())

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import contextvars
 import logging
+from collections.abc import Iterator
 from typing import Any
 
 import pytest
@@ -14,6 +15,7 @@ from features.conftest import begun, until
 from qtasks.asyncio import AsyncTask, QueueTasks
 from qtasks.errors import TaskFailed, UsageError
 from qtasks.plugins import ResultAnswer, TriggerError, hookimpl
+from qtasks.sync import QueueTasks as BlockingApp
 from qtasks.sync import SyncTask
 
 
@@ -30,7 +32,7 @@ async def test_a_body_knows_what_it_is(app: QueueTasks, working: Working) -> Non
 
     async with working(app):
         task = await tell.options(priority=4).add_task(7)
-        value = await task.result(5)
+        value = await task.result(30)
 
     assert value == {"names": ["tell", task.id, "default"], "numbers": [4, 2, 7]}
 
@@ -46,7 +48,7 @@ async def test_a_plain_body_has_the_same_without_await(app: QueueTasks, working:
         return [ctx.task_name, me.status.value, again.id == me.id, ctx.attempt, ctx.queue, a]
 
     async with working(app):
-        assert await (await tell.add_task(7)).result(5) == ["tell", "process", True, 1, "default", 7]
+        assert await (await tell.add_task(7)).result(30) == ["tell", "process", True, 1, "default", 7]
 
 
 async def test_progress_can_be_read_while_it_runs(app: QueueTasks, working: Working) -> None:
@@ -68,13 +70,13 @@ async def test_progress_can_be_read_while_it_runs(app: QueueTasks, working: Work
 
     async with working(app):
         task = await convert.add_task()
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (seen := await task.refresh()).progress is None:
                 await asyncio.sleep(0.005)
         go_on.set()
-        done = await (await print_all.add_task()).wait(5)
+        done = await (await print_all.add_task()).wait(30)
         with pytest.raises(TaskFailed, match="from 0 to 1"):
-            await (await wrong.add_task()).result(5)
+            await (await wrong.add_task()).result(30)
 
     assert (seen.progress, seen.note, seen.status) == (0.25, "page 1", "process")
     assert (done.progress, done.note) == (1.0, "done")
@@ -95,7 +97,7 @@ async def test_a_body_knows_that_its_worker_stops(app: QueueTasks, working: Work
         task = await long.add_task()
         await begun_too.wait()
     async with app:
-        assert await task.result(5) == "ended at a good place"
+        assert await task.result(30) == "ended at a good place"
 
 
 async def test_a_body_sends_tasks(app: QueueTasks, working: Working) -> None:
@@ -114,8 +116,8 @@ async def test_a_body_sends_tasks(app: QueueTasks, working: Working) -> None:
         return [other.id, again.id]
 
     async with working(app):
-        other, again = await (await count_down.add_task(3)).result(5)
-        assert await (await app.get(other)).result(5) == 6
+        other, again = await (await count_down.add_task(3)).result(30)
+        assert await (await app.get(other)).result(30) == 6
         assert (await app.get(again)).args == [2]
 
 
@@ -138,7 +140,7 @@ async def test_a_body_reaches_the_parts_of_the_app(app: QueueTasks, working: Wor
         return ""
 
     async with working(app):
-        text = await (await look.add_task()).result(5)
+        text = await (await look.add_task()).result(30)
         storage = app.storage
         wanted = [
             app,
@@ -174,9 +176,9 @@ async def test_plugins_say_what_a_task_returns_that_asks_them(app: QueueTasks, w
         self.ctx.plugin_error(**values)
 
     async with working(app):
-        assert await (await ask.add_task({"a": 1})).result(5) == 2
+        assert await (await ask.add_task({"a": 1})).result(30) == 2
         with pytest.raises(TaskFailed, match="TaskPluginTriggerError: b=1"):
-            await (await ask.add_task({"b": 1})).result(5)
+            await (await ask.add_task({"b": 1})).result(30)
 
 
 async def test_two_runs_do_not_share_a_context(app: QueueTasks, working: Working) -> None:
@@ -186,14 +188,14 @@ async def test_two_runs_do_not_share_a_context(app: QueueTasks, working: Working
     @app.task(echo=True)
     async def who(self: AsyncTask[Any, Any]) -> str:
         together.add(str(self.ctx.task_uuid))
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while len(together) < 2:
                 await asyncio.sleep(0)
         return str(self.ctx.task_uuid)
 
     async with working(app):
         tasks = await app.add_tasks(who.bind() for _ in range(2))
-        assert [await task.result(5) for task in tasks] == [task.id for task in tasks]
+        assert [await task.result(30) for task in tasks] == [task.id for task in tasks]
 
 
 async def test_context_variables_reach_threads(app: QueueTasks, working: Working) -> None:
@@ -206,7 +208,7 @@ async def test_context_variables_reach_threads(app: QueueTasks, working: Working
         return tenant.get()
 
     async with working(app):
-        assert await (await read.add_task()).result(5) == "acme"
+        assert await (await read.add_task()).result(30) == "acme"
 
 
 async def test_only_a_running_task_has_a_context(app: QueueTasks) -> None:
@@ -244,7 +246,7 @@ async def test_a_blocked_loop_is_told_with_its_stack(
         time.sleep(0.1)  # noqa: ASYNC251
 
     async with working(app):
-        await (await block.add_task()).wait(10)
+        await (await block.add_task()).wait(30)
         await until(lambda: bool(told()))
 
     assert len(told()) == 1
@@ -269,4 +271,53 @@ async def test_a_wish_is_seen_while_it_is_not_heard(app: QueueTasks, working: Wo
         await task.cancel("please")
         assert (await task.refresh()).cancel_wished == "please"
         let_go.set()
-        assert (await task.wait(5)).status == "cancel"
+        assert (await task.wait(30)).status == "cancel"
+
+
+@pytest.mark.parametrize("what", ["sleep", "get_task", "get_metadata", "add_task", "app"])
+async def test_a_plain_body_on_the_loop_is_told_what_to_do(
+    app: QueueTasks, working: Working, what: str
+) -> None:
+    """Each blocking call would hold up the worker: the error names the task and the two ways out."""
+
+    @app.task(executor="loop", echo=True)
+    def block(self: SyncTask[Any, Any]) -> Any:
+        calls: dict[str, Any] = {
+            "sleep": lambda: self.ctx.sleep(0.01),
+            "get_task": lambda: self.ctx.get_task(self.ctx.task_uuid),
+            "get_metadata": self.ctx.get_metadata,
+            "add_task": self.add_task,
+            "app": BlockingApp("other", "memory://").ping,
+        }
+        return calls[what]()
+
+    async with working(app):
+        done = await (await block.add_task()).wait(30)
+
+    assert "UsageError" in (done.error or "")
+    assert "would block the loop" in (done.error or "")
+    assert "plain function of task 'block'" in (done.error or "")
+    assert "executor='thread'" in (done.error or "")
+    assert "`async def`" in (done.error or "")
+    assert "qtasks.asyncio" not in (done.error or "")
+
+
+async def test_a_plain_generator_on_the_loop_is_told_the_same(app: QueueTasks, working: Working) -> None:
+    """In the body; other code of the loop gets the advice for other code."""
+
+    @app.task(executor="loop", echo=True)
+    def values(self: SyncTask[Any, Any]) -> Iterator[int]:
+        yield 1
+        self.ctx.sleep(0.01)
+
+    @app.task
+    async def usual() -> None:
+        BlockingApp("other", "memory://").ping()
+
+    async with working(app):
+        first = await (await values.add_task()).wait(30)
+        second = await (await usual.add_task()).wait(30)
+
+    assert "executor='thread'" in (first.error or "")
+    assert "executor='thread'" not in (second.error or "")
+    assert "qtasks.asyncio" in (second.error or "")

@@ -89,8 +89,8 @@ async def test_it_is_tried_again(trial: Trial, kind: str, working: Working, tmp_
 
     async with working(trial.app):
         sent = await task.add_task(str(tmp_path / "failed"), MARK)
-        await sent.wait(20, until={sent.status.RETRY})
-        await trial.after.add_task(timeout=5)
+        await sent.wait(30, until={sent.status.RETRY})
+        await trial.after.add_task(timeout=30)
         waiting = await sent.refresh()
         await trial.check(waiting, row)
         assert (waiting.is_final, waiting.attempts, waiting.reason) == (False, 1, None)

@@ -29,7 +29,7 @@ async def test_no_more_run_at_a_time(app: QueueTasks, working: Working) -> None:
 
     async with working(app):
         tasks = await app.add_tasks(work.bind() for _ in range(10))
-        done = [await task.wait(10) for task in tasks]
+        done = [await task.wait(30) for task in tasks]
 
     assert most == 2
     assert {(task.status.value, task.attempts, task.losses) for task in done} == {("success", 1, 0)}
@@ -53,7 +53,7 @@ async def test_each_key_has_its_own(app: QueueTasks, working: Working) -> None:
     async with working(app):
         tasks = await app.add_tasks(work.bind("ab"[i % 2]) for i in range(6))
         for task in tasks:
-            await task.wait(10)
+            await task.wait(30)
 
     assert most == {"a": 1, "b": 1}
 
@@ -73,7 +73,7 @@ async def test_a_function_may_say_the_key(app: QueueTasks, working: Working) -> 
 
     async with working(app):
         for task in await app.add_tasks(work.bind(i) for i in range(6)):
-            await task.wait(10)
+            await task.wait(30)
 
     assert most == 1
 
@@ -88,7 +88,7 @@ async def test_starts_are_spaced(app: QueueTasks, working: Working) -> None:
 
     async with working(app):
         tasks = await app.add_tasks(work.bind() for _ in range(15))
-        done = [await task.wait(10) for task in tasks]
+        done = [await task.wait(30) for task in tasks]
 
     assert starts[-1] - starts[0] >= 14 * 0.02 - 0.015
     assert {task.attempts for task in done} == {1}
@@ -109,10 +109,10 @@ async def test_others_go_on_meanwhile(app: QueueTasks, working: Working) -> None
 
     async with working(app):
         tasks = await app.add_tasks(limited.bind() for _ in range(6))
-        assert (await free.add_task(timeout=5)).returning == "ran"
+        assert (await free.add_task(timeout=30)).returning == "ran"
         gate.set()
         for task in tasks:
-            await task.wait(10)
+            await task.wait(30)
 
 
 async def test_a_failing_task_gives_its_place_back(app: QueueTasks, working: Working) -> None:
@@ -127,8 +127,8 @@ async def test_a_failing_task_gives_its_place_back(app: QueueTasks, working: Wor
         await asyncio.sleep(60)
 
     async with working(app):
-        failed = [await task.wait(10) for task in await app.add_tasks(fail.bind() for _ in range(3))]
-        late = [await task.wait(10) for task in await app.add_tasks(slow.bind() for _ in range(3))]
+        failed = [await task.wait(30) for task in await app.add_tasks(fail.bind() for _ in range(3))]
+        late = [await task.wait(30) for task in await app.add_tasks(slow.bind() for _ in range(3))]
 
     assert {(task.status.value, task.attempts) for task in failed} == {("error", 2)}
     assert {task.status.value for task in late} == {"error"}
@@ -151,7 +151,7 @@ async def test_a_lost_worker_frees_its_places(app: QueueTasks, working: Working)
         (answer,) = await config.admit([Ask("work", "another", gone.id, 1)], 0.0)
         assert answer.granted
         async with working(app):
-            assert (await work.add_task(timeout=10)).returning == "ran"
+            assert (await work.add_task(timeout=30)).returning == "ran"
 
 
 @pytest.mark.parametrize(

@@ -28,12 +28,12 @@ async def test_a_lost_worker_is_the_end_of_it(app: QueueTasks, working: Working)
         fetched = await consumer.fetch(1)
         await runtime.dispatch.begin(fetched, gone.id)
         async with working(app):  # the lease of the first worker ends: nobody renews it
-            done = await task.wait(10)
+            done = await task.wait(30)
             assert (done.status, done.args) == ("dead", [5])
             assert done.reason is not None
             assert "ack='early'" in done.reason
             assert await app.requeue(task.id)
-            assert await task.result(5) == 5
+            assert await task.result(30) == 5
 
 
 async def test_a_worker_that_stops_does_not_give_it_back(app: QueueTasks, working: Working) -> None:
@@ -70,7 +70,7 @@ async def test_a_give_back_before_the_start_is_no_loss(app: QueueTasks, working:
         (delivery,) = await runtime.dispatch.begin(await consumer.fetch(1), stopping.id)
         await runtime.dispatch.give_back([GiveBack(delivery.id, delivery.token, GiveBackReason.STOPPED)])
         async with working(app):
-            assert await task.result(5) == "ran"
+            assert await task.result(30) == "ran"
 
 
 async def test_an_error_is_an_outcome(app: QueueTasks, working: Working) -> None:
@@ -86,7 +86,7 @@ async def test_an_error_is_an_outcome(app: QueueTasks, working: Working) -> None
         return runs
 
     async with working(app):
-        assert await (await flaky.add_task()).result(5) == 2
+        assert await (await flaky.add_task()).result(30) == 2
 
 
 async def test_too_many_bodies_that_do_not_end_end_the_worker(app: QueueTasks) -> None:
@@ -108,7 +108,7 @@ async def test_too_many_bodies_that_do_not_end_end_the_worker(app: QueueTasks) -
         work = asyncio.create_task(app.run())
         tasks = await app.add_tasks(cling.bind() for _ in range(2))
         for task in tasks:
-            assert (await task.wait(10)).status == "error"
+            assert (await task.wait(30)).status == "error"
         await until(work.done)
         let_go.set()
         with pytest.raises(WorkerExhausted, match="max_abandoned is 2"):

@@ -3,13 +3,17 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from core.conftest import Working
 from features.conftest import begun, until
 
-from qtasks.asyncio import QueueTasks
-from qtasks.errors import ConfigError, TaskCancelled
+from qtasks.asyncio import QueueTasks, Task
+from qtasks.errors import BackendUnavailable, ConfigError, TaskCancelled
+from qtasks.protocols import Storage
+from qtasks.status import TaskStatus
+from qtasks.worker import dead as bounding
 
 
 async def test_sizes_and_ages(app: QueueTasks, working: Working) -> None:
@@ -51,13 +55,13 @@ async def test_a_paused_queue_rests(app: QueueTasks, working: Working) -> None:
     assert await app.queues.paused() == {"default"}
     async with working(app):
         waiting = await note.add_task("paused")
-        await (await note.options(queue="other").add_task("other")).wait(5)
+        await (await note.options(queue="other").add_task("other")).wait(30)
         assert ran == ["other"]
         await app.queues.resume("default")
-        await waiting.wait(5)
+        await waiting.wait(30)
         await app.queues.pause("default")
         await app.queues.pause("other")
-        async with asyncio.timeout(5):
+        async with asyncio.timeout(30):
             while (state := await _taken(note)) is not None:
                 await state
         assert [queue.is_paused for queue in await app.queues.info()] == [True, True]
@@ -94,9 +98,9 @@ async def test_a_purge_ends_what_waits(app: QueueTasks, working: Working) -> Non
         kept = await hold.options(queue="kept").add_task()
         assert await app.queues.purge("default") == 6
         with pytest.raises(TaskCancelled, match="purged from default"):
-            await waiting[0].result(5)
+            await waiting[0].result(30)
         gate.set()
-        assert await running.result(5) == "ran"
+        assert await running.result(30) == "ran"
 
     assert (await delayed.refresh()).status == "cancel"
     assert (await kept.refresh()).status == "new"
@@ -151,18 +155,105 @@ async def test_dead_letters_are_looked_after(app: QueueTasks, working: Working) 
     await asyncio.sleep(0.01)
     async with working(app):
         for task in tasks:
-            assert (await task.wait(5)).status == "dead"
+            assert (await task.wait(30)).status == "dead"
         assert {task.id for task in await app.dead.tasks()} == {task.id for task in tasks}
         assert [task.id for task in await app.dead.tasks(task="other")] == [tasks[2].id]
         assert await app.dead.requeue(tasks[0].id) == 1
-        assert await tasks[0].result(5) == "ran"
+        assert await tasks[0].result(30) == "ran"
         assert await app.dead.requeue(tasks[0].id) == 0  # it is not dead any more
         assert await app.dead.purge(task="other") == 1
         assert await app.dead.requeue_all(queue="default") == 1
-        assert await tasks[1].result(5) == "ran"
+        assert await tasks[1].result(30) == "ran"
 
     assert await app.dead.tasks() == []
     assert (await app.counts()).total == 2
+
+
+async def test_dead_letters_are_counted_by_queue(app: QueueTasks, working: Working) -> None:
+    """A queue tells how many dead letters it has left behind, also where it holds nothing any more."""
+    app.config.queues = ("fast", "slow")
+
+    @app.task(expires=1e-9)
+    async def late() -> None: ...
+
+    @app.task(queue="fast")
+    async def work() -> None: ...
+
+    tasks = await app.add_tasks(late.options(queue=name).bind() for name in ("slow", "slow", "fast"))
+    assert [queue.dead for queue in await app.queues.info()] == [0, 0]
+    async with working(app):
+        for task in tasks:
+            assert (await task.wait(30)).status == "dead"
+        await (await work.add_task()).wait(30)
+    await work.add_task()
+
+    fast, slow = await app.queues.info()
+    assert (fast.name, fast.ready, fast.dead) == ("fast", 1, 1)
+    assert (slow.name, slow.waiting, slow.running, slow.age, slow.dead) == ("slow", 0, 0, None, 2)
+    assert await app.dead.purge(queue="slow") == 2
+    assert [(queue.name, queue.dead) for queue in await app.queues.info()] == [("fast", 1)]
+
+
+async def test_dead_letters_are_bounded(
+    app: QueueTasks, working: Working, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Beyond `max_dead` those that ended first go, and the log says how many and what to do."""
+    monkeypatch.setattr(bounding, "INTERVAL", 0.0)
+
+    @app.task(expires=1e-9)
+    async def late() -> None: ...
+
+    async def die(number: int) -> list[Task[None]]:
+        tasks = await app.add_tasks(late.bind() for _ in range(number))
+        for task in tasks:
+            assert (await task.wait(30)).status == "dead"
+        return tasks
+
+    async def left(number: int) -> set[str]:
+        async with asyncio.timeout(30):
+            while (await app.counts())[TaskStatus.DEAD] != number:
+                await asyncio.sleep(0.005)
+        return {task.id for task in await app.dead.tasks()}
+
+    async with working(app):
+        old = await die(4)
+        assert await left(4) == {task.id for task in old}
+        assert "max_dead" not in caplog.text
+        app.config.max_dead = 2
+        (young,) = await die(1)
+        assert young.id in await left(2)
+    told = re.findall(r"(\d+) dead letters, the oldest, were removed: .* more than max_dead=2;", caplog.text)
+    assert sum(map(int, told)) == 3
+    app.config.max_dead = 1
+    async with working(app):  # the bound may be a new one: it is looked at from the start
+        assert await left(1) == {young.id}
+
+
+async def test_a_bound_that_could_not_be_kept_is_tried_again(
+    app: QueueTasks, working: Working, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """While the backend fails the worker goes on, says so, and looks again."""
+    monkeypatch.setattr(bounding, "INTERVAL", 0.0)
+    app.config.max_dead = 1
+    kind, failing = type(app.storage), [True, True]
+    trim_dead = kind.trim_dead
+
+    async def fail_twice(storage: Storage, keep: int) -> int:
+        if failing:
+            failing.pop()
+            raise BackendUnavailable("away")
+        return await trim_dead(storage, keep)
+
+    @app.task(expires=1e-9)
+    async def late() -> None: ...
+
+    monkeypatch.setattr(kind, "trim_dead", fail_twice)
+    await app.add_tasks(late.bind() for _ in range(3))
+    async with working(app):
+        await until(lambda: "dead letters, the oldest, were removed" in caplog.text)
+
+    assert "dead letters beyond max_dead could not be removed: away" in caplog.text
+    assert len(await app.dead.tasks()) <= 2
 
 
 async def test_tasks_are_found(app: QueueTasks) -> None:
@@ -196,7 +287,7 @@ async def test_workers_are_known(app: QueueTasks, working: Working) -> None:
     assert await app.workers() == []
 
 
-@pytest.mark.parametrize("name", ["", "a\n", "x" * 201, 7, "a=3"])
+@pytest.mark.parametrize("name", ["", "a\n", "x" * 201, 7, "a=3", "a,b"])
 async def test_what_is_no_queue_is_refused(app: QueueTasks, name: str) -> None:
     """Also where it is only looked after."""
     for call in (app.queues.pause, app.queues.resume, app.queues.purge, app.queues.peek):

@@ -40,8 +40,8 @@ async def test_shared_tasks_are_in_every_app(app: QueueTasks, working: Working) 
 
     assert {"audit", "audit.plain"} <= app.tasks.keys() & later.tasks.keys()
     async with working(later):
-        assert await (await audit.add_task("x")).result(5) == "x"
-        assert (await (await plain.add_task("y")).wait(5)).priority == 3
+        assert await (await audit.add_task("x")).result(30) == "x"
+        assert (await (await plain.add_task("y")).wait(30)).priority == 3
     await later.disconnect()
 
 
@@ -83,8 +83,8 @@ async def test_a_result_is_had_by_its_id(app: QueueTasks, working: Working) -> N
 
     async with working(app):
         task = await double.add_task(4)
-        assert (await AsyncResult(task.id).result(timeout=5)).returning == 8
-        assert (await AsyncResult(task.uuid, app=app).result(timeout=5)).returning == 8
+        assert (await AsyncResult(task.id).result(timeout=30)).returning == 8
+        assert (await AsyncResult(task.uuid, app=app).result(timeout=30)).returning == 8
         with pytest.raises(TaskNotFound):
             await AsyncResult("0b5c3f9e-63b5-4c1f-8d2e-0a4b6f1d9c77").result()
 

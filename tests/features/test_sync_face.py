@@ -51,7 +51,7 @@ def working(app: QueueTasks) -> Iterator[None]:
             yield
         finally:
             app.stop()
-            worker.join(20)
+            worker.join(30)
     assert not worker.is_alive()
 
 
@@ -84,7 +84,7 @@ def test_queues_are_looked_after(app: QueueTasks) -> None:
     assert app.queues.paused() == frozenset()
     assert app.queues.purge("slow") == 4
     with pytest.raises(TaskCancelled, match="purged from slow"):
-        tasks[0].result(5)
+        tasks[0].result(30)
     with pytest.raises(ConfigError, match="queue name"):
         app.queues.purge("")
 
@@ -102,7 +102,7 @@ def test_a_pause_reaches_the_worker_in_the_other_thread(app: QueueTasks) -> None
         with pytest.raises(ResultTimeout):
             waiting.result(0.3)
         app.queues.resume("default")
-        assert waiting.result(5) == 1
+        assert waiting.result(30) == 1
 
 
 def test_dead_letters_are_looked_after(app: QueueTasks) -> None:
@@ -121,15 +121,15 @@ def test_dead_letters_are_looked_after(app: QueueTasks) -> None:
     with working(app):
         for task in tasks:
             with pytest.raises(TaskDead, match="expired"):
-                task.result(5)
+                task.result(30)
         assert {task.id for task in app.dead.tasks()} == {task.id for task in tasks}
         assert {type(task) for task in app.dead.tasks()} == {Task}
         assert [task.id for task in app.dead.tasks(queue="other", task="other", limit=5)] == [tasks[2].id]
         assert app.dead.requeue(tasks[0].id) == 1
-        assert tasks[0].result(5) == 1
+        assert tasks[0].result(30) == 1
         assert app.dead.purge(task="other") == 1
         assert app.dead.requeue_all(queue="default") == 1
-        assert tasks[1].result(5) == 2
+        assert tasks[1].result(30) == 2
 
     with pytest.raises(ResultGone):
         tasks[2].refresh()
@@ -154,11 +154,11 @@ def test_tasks_are_cancelled(app: QueueTasks) -> None:
     assert app.cancel(waiting.id, "no need") is Cancelled.ENDED
     with working(app):
         running = spin.add_task()
-        assert began.wait(5)
+        assert began.wait(30)
         assert running.cancel("enough") is Cancelled.ASKED
-        done = running.wait(5)
+        done = running.wait(30)
         assert (done.status, done.reason, done.is_final) == ("cancel", "enough", True)
-        assert quick.add_task(timeout=5).cancel() is Cancelled.FINAL
+        assert quick.add_task(timeout=30).cancel() is Cancelled.FINAL
 
     assert waiting.refresh().reason == "no need"
     assert app.cancel(NOBODY) is Cancelled.UNKNOWN
@@ -210,8 +210,8 @@ def test_a_chain_runs(app: QueueTasks) -> None:
 
     with working(app):
         started = app.chain(add.bind(1, 2), add.step(10), add.options(priority=7).step(100)).add_task()
-        assert started.result(timeout=10) == 113
-        done = started.wait(10)
+        assert started.result(timeout=30) == 113
+        done = started.wait(30)
         assert [task.returning for task in done] == [3, 13, 113]
         assert [task.id for task in done] == list(started.ids)
         assert (started.first.id, type(started.first), done[2].priority) == (started.ids[0], Task, 7)
@@ -222,7 +222,7 @@ def test_a_chain_runs(app: QueueTasks) -> None:
             "error",
         ]
         with pytest.raises(TaskFailed, match="broken 3"):
-            app.chain(add.bind(1, 2), fail.step()).add_task().result(10)
+            app.chain(add.bind(1, 2), fail.step()).add_task().result(30)
     with pytest.raises(UsageError, match="at least one"):
         app.chain()
 
@@ -234,7 +234,7 @@ def test_a_stream_comes_while_the_body_runs(app: QueueTasks) -> None:
     @app.task
     def numbers() -> Iterator[int]:
         yield 1
-        assert heard.wait(10)
+        assert heard.wait(30)
         yield 2
 
     @app.task
@@ -248,7 +248,7 @@ def test_a_stream_comes_while_the_body_runs(app: QueueTasks) -> None:
         for number in task.stream():
             got.append(number)
             heard.set()
-        assert list(task.stream()) == task.result(5) == [1, 2]
+        assert list(task.stream()) == task.result(30) == [1, 2]
         stream = broken.add_task().stream()
         assert next(stream) == 1
         with pytest.raises(TaskFailed, match="no more"):
@@ -268,7 +268,7 @@ def test_a_stream_that_is_left_alone_keeps_nobody(app: QueueTasks) -> None:
         for number in task.stream():
             if number == 3:
                 break
-        assert task.wait(5).status == "success"
+        assert task.wait(30).status == "success"
 
 
 def test_a_result_is_had_by_its_id(app: QueueTasks) -> None:
@@ -280,9 +280,9 @@ def test_a_result_is_had_by_its_id(app: QueueTasks) -> None:
 
     with working(app):
         task = double.add_task(4)
-        assert SyncResult(task.id).result(timeout=5).returning == 8
-        assert SyncResult(task.uuid, app=app).result(timeout=5).returning == 8
-        assert SyncResult(task.id, app=app.engine).result(timeout=5).status == "success"
+        assert SyncResult(task.id).result(timeout=30).returning == 8
+        assert SyncResult(task.uuid, app=app).result(timeout=30).returning == 8
+        assert SyncResult(task.id, app=app.engine).result(timeout=30).status == "success"
         waiting = double.options(delay=60).add_task(1)
         with pytest.raises(ResultTimeout):
             SyncResult(waiting.id, app).result(timeout=0.05)
@@ -304,9 +304,9 @@ def test_a_body_has_its_context(app: QueueTasks) -> None:
         if ctx.attempt == 1:
             raise OSError("again")
         ctx.progress(0.5, "half")
-        assert seen.wait(10)
+        assert seen.wait(30)
         ctx.sleep(0)
-        other = self.add_task(a, task_name="child", timeout=10)
+        other = self.add_task(a, task_name="child", timeout=30)
         sent = child.add_task(a + 10)
         me = ctx.get_metadata(cache=False)
         return [
@@ -314,7 +314,7 @@ def test_a_body_has_its_context(app: QueueTasks) -> None:
             str(ctx.task_uuid) == me.id,
             me.status.value,
             other.returning,
-            ctx.get_task(sent.id).result(10),
+            ctx.get_task(sent.id).result(30),
             ctx.get_config().lease,
             ctx.shutting_down,
         ]
@@ -324,7 +324,7 @@ def test_a_body_has_its_context(app: QueueTasks) -> None:
         until(lambda: task.refresh().progress == 0.5)
         assert task.refresh().note == "half"
         seen.set()
-        assert task.result(10) == [True, True, "process", 2, 12, 1.0, False]
+        assert task.result(30) == [True, True, "process", 2, 12, 1.0, False]
 
 
 def test_a_body_may_cancel_itself(app: QueueTasks) -> None:
@@ -335,7 +335,7 @@ def test_a_body_may_cancel_itself(app: QueueTasks) -> None:
         self.ctx.cancel("nothing to do")
 
     with working(app), pytest.raises(TaskCancelled, match="nothing to do"):
-        give_up.add_task().result(5)
+        give_up.add_task().result(30)
 
 
 def test_a_unique_call_gives_the_first_task(app: QueueTasks) -> None:
@@ -349,7 +349,7 @@ def test_a_unique_call_gives_the_first_task(app: QueueTasks) -> None:
     assert load.add_task(a=1).id == first.id
     assert load.options(unique=False).add_task(1).id != first.id
     with working(app):
-        assert first.result(5) == 1
+        assert first.result(30) == 1
 
 
 async def test_inside_a_running_loop_each_call_is_refused(app: QueueTasks) -> None:

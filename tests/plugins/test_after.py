@@ -47,7 +47,7 @@ async def app(slow: Slow) -> AsyncIterator[QueueTasks]:
 
 async def until(condition: Callable[[], Any]) -> None:
     """Give way until it holds."""
-    async with asyncio.timeout(5):
+    async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0)
 
@@ -75,7 +75,7 @@ async def test_a_slow_plugin_holds_up_no_outcome(app: QueueTasks, slow: Slow) ->
         tasks = []
         for number in range(4):
             tasks.append(await same.add_task(number))
-            assert await tasks[-1].result(timeout=5) == number
+            assert await tasks[-1].result(timeout=30) == number
             await until(lambda: slow.asked)
         assert slow.asked == [tasks[0].id]
         slow.go_on.set()
@@ -92,7 +92,7 @@ async def test_a_stopping_worker_waits_until_all_is_told(app: QueueTasks, slow: 
     async with working(app):
         tasks = [await same.add_task(number) for number in range(3)]
         for task in tasks:
-            await task.result(timeout=5)
+            await task.result(timeout=30)
         parts = app.worker._parts
         assert parts is not None
         stopping = asyncio.create_task(app.worker.stop())
@@ -121,7 +121,7 @@ async def test_where_a_plugin_does_not_keep_up_less_is_fetched(app: QueueTasks, 
         assert len(ran) == 2
         slow.go_on.set()
         for task in tasks:
-            await task.result(timeout=5)
+            await task.result(timeout=30)
     assert len(slow.told) == 5
 
 
@@ -137,6 +137,6 @@ async def test_a_plugin_that_never_answers_does_not_keep_the_worker(
 
     async with working(app):
         for _ in range(3):
-            await (await nothing.add_task()).result(timeout=5)
+            await (await nothing.add_task()).result(timeout=30)
     assert slow.told == []
     assert "3 outcomes are recorded, but plugins were not told" in caplog.text

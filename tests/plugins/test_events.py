@@ -60,4 +60,5 @@ def test_the_module_of_events_imports_nothing_heavy() -> None:
     """Beside the package that it is in it needs neither the rest of the core nor pluggy nor asyncio."""
     folder = str(Path(qtasks.__file__).parent)
     done = subprocess.run([sys.executable, "-c", ALONE, folder], capture_output=True, text=True, check=True)
-    assert done.stdout.split() == ["qtasks", "qtasks.plugins", "qtasks.plugins.base", "qtasks.plugins.events"]
+    plugins = ["qtasks.plugins", "qtasks.plugins.base", "qtasks.plugins.events"]
+    assert done.stdout.split() == ["qtasks", "qtasks._migration", *plugins]

@@ -61,7 +61,7 @@ class Process:
         self.process.kill()
         self.process.wait()
 
-    async def end(self, seconds: float = 10.0) -> int:
+    async def end(self, seconds: float = 30.0) -> int:
         """Wait for its end and return the exit code."""
         await until(lambda: self.process.poll() is not None, seconds, lambda: self.log)
         return self.process.returncode
@@ -156,7 +156,7 @@ class Place:
         """Return how often each body began."""
         return Counter(line.key for line in self.lines())
 
-    async def began(self, key: str, times: int = 1, seconds: float = 10.0) -> Line:
+    async def began(self, key: str, times: int = 1, seconds: float = 30.0) -> Line:
         """Wait for the nth begin of a body."""
         await until(lambda: len(self.lines(key=key)) >= times, seconds, lambda: f"{key}: {self.runs()}")
         return self.lines(key=key)[times - 1]
@@ -172,7 +172,7 @@ class Place:
         call = Call(name, args, {}, CallOptions(delay=delay))
         return await self.client.send_one(call, None)
 
-    async def reaches(self, task: Task[object], status: TaskStatus, seconds: float = 10.0) -> Record:
+    async def reaches(self, task: Task[object], status: TaskStatus, seconds: float = 30.0) -> Record:
         """Wait until the record says so."""
         deadline = time.monotonic() + seconds
         while (record := await self.record(task)).status is not status:
@@ -185,7 +185,7 @@ class Place:
         counts = (await self.client.counts()).by_status
         return {status: number for status, number in counts.items() if status is not TaskStatus.SUCCESS}
 
-    async def drained(self, seconds: float = 20.0) -> None:
+    async def drained(self, seconds: float = 30.0) -> None:
         """Wait until every task has succeeded."""
         deadline = time.monotonic() + seconds
         while left := await self.unfinished():
@@ -194,7 +194,7 @@ class Place:
 
 
 async def until(
-    condition: Callable[[], object], seconds: float = 10.0, told: Callable[[], object] = lambda: ""
+    condition: Callable[[], object], seconds: float = 30.0, told: Callable[[], object] = lambda: ""
 ) -> None:
     """Wait until it is so; after the time, fail with what is told."""
     deadline = time.monotonic() + seconds

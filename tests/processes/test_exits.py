@@ -121,7 +121,7 @@ begun.wait()
 app.log.setLevel("ERROR")  # it may warn of what it could not tidy up
 async def main() -> None:
     work = asyncio.create_task(app.run())
-    assert await (await add.add_task(1, 2)).result(10) == 3
+    assert await (await add.add_task(1, 2)).result(30) == 3
     last_line()
 asyncio.run(main())
 """,
@@ -133,7 +133,7 @@ asyncio.run(main())
         + """
 async def main() -> None:
     work = asyncio.create_task(app.run())
-    assert await (await add.add_task(1, 2)).result(10) == 3
+    assert await (await add.add_task(1, 2)).result(30) == 3
     await app.stop()
     await work
     last_line()
@@ -153,7 +153,7 @@ async def test_a_program_ends_by_itself(place: Place, name: str) -> None:
     program, tasks, code = PROGRAMS[name]
     process = place.run([sys.executable, "-W", "error", "-c", program, place.url])
 
-    assert await process.end(15) == code, process.log
+    assert await process.end(30) == code, process.log
     ended = time.monotonic()
 
     last, *rest = process.log.splitlines()

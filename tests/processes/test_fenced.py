@@ -20,7 +20,7 @@ async def test_a_frozen_worker_is_fenced_and_works_on(place: Place) -> None:
     other = await place.worker()
     await until(lambda: len(place.lines()) == 4)
     (place.folder / "gate").unlink()
-    assert [await task.result(5) for task in tasks] == [other.pid] * 2
+    assert [await task.result(30) for task in tasks] == [other.pid] * 2
     before = [await place.record(task) for task in tasks]
     frozen.send(signal.SIGCONT)
     # For each either the interrupted run or the discarded outcome is told, whichever came first.
@@ -28,13 +28,13 @@ async def test_a_frozen_worker_is_fenced_and_works_on(place: Place) -> None:
     other.send(signal.SIGTERM)
     assert await other.end() == 0
 
-    assert (await place.client.add_task("nap", "b", LEASE / 2, timeout=5)).value() == frozen.pid
+    assert (await place.client.add_task("nap", "b", LEASE / 2, timeout=30)).value() == frozen.pid
     assert [await place.record(task) for task in tasks] == before
     assert [(one.status, one.losses, ends(one)) for one in before] == [(TaskStatus.SUCCESS, 1, ["lost"])] * 2
     long = await place.client.add_task("doze", "c", 1.5 * LEASE)
     await place.began("c")
     await place.worker()
-    assert await long.result(5) == frozen.pid
+    assert await long.result(30) == frozen.pid
     assert place.runs() == {"hold": 2, "keep": 2, "b": 1, "c": 1}
 
 
@@ -51,7 +51,7 @@ async def test_a_late_outcome_counts_while_nobody_has_fetched_again(place: Place
     (place.folder / "gate").unlink()
     frozen.send(signal.SIGCONT)
 
-    assert await task.result(5) == frozen.pid
+    assert await task.result(30) == frozen.pid
     assert other.process.poll() is None
     assert place.runs() == {"a": 1}
 
@@ -63,7 +63,7 @@ async def test_a_living_worker_keeps_what_it_runs(place: Place) -> None:
 
     tasks = [await place.client.add_task(body, body, 3 * LEASE) for body in ("nap", "doze", "block")]
     for task in tasks:
-        await task.result(15)
+        await task.result(30)
 
     assert place.runs() == {"nap": 1, "doze": 1, "block": 1}
     for task in tasks:

@@ -32,7 +32,7 @@ asyncio.run(main())
 @contextmanager
 def _connection(place: Place) -> Iterator[sqlite3.Connection]:
     with closing(
-        sqlite3.connect(place.path, isolation_level=None, check_same_thread=False, timeout=20)
+        sqlite3.connect(place.path, isolation_level=None, check_same_thread=False, timeout=30)
     ) as one:
         yield one
 
@@ -65,13 +65,13 @@ async def test_everything_survives_a_locked_file(place: Place) -> None:
 async def test_a_reader_that_stays_hinders_nobody(place: Place) -> None:
     """An open read transaction pins the log of the file; tasks go on, and a stop is in time."""
     worker = await place.worker("--grace", 1)
-    await place.client.add_task("count", "before", timeout=5)
+    await place.client.add_task("count", "before", timeout=30)
     with _connection(place) as reader:
         reader.execute("BEGIN")
         (seen,) = reader.execute("SELECT count(*) FROM task").fetchone()
 
         for number in range(50):
-            await place.client.add_task("count", f"{number}", timeout=5)
+            await place.client.add_task("count", f"{number}", timeout=30)
         worker.send(signal.SIGTERM)
         assert await worker.end(1 + 5) == 0
         disconnecting = time.monotonic()

@@ -20,7 +20,7 @@ async def test_state_and_result_appear_together(place: Place) -> None:
     wrong = []
     for number in range(TASKS):
         task = await place.client.add_task("count", f"{number}")
-        async with asyncio.timeout(10):
+        async with asyncio.timeout(30):
             while (seen := await place.client.get(task.id)).status not in FINAL:
                 pass
         if (seen.status, seen.returning) != (TaskStatus.SUCCESS, f"{number}"):
@@ -60,11 +60,11 @@ async def test_two_apps_in_one_file_never_meet(place: Place) -> None:
         theirs = [await other.add_task("sell", f"other-{n}") for n in range(20)]
         first = await place.worker()
         for task in mine:
-            await task.result(5)
+            await task.result(30)
         assert (await other.counts()).by_status == {TaskStatus.NEW: 20}
         second = await place.worker(app="other")
         for task in theirs:
-            await task.result(5)
+            await task.result(30)
 
         assert {line.pid for line in place.lines() if line.key.startswith("shop-")} == {first.pid}
         assert {line.pid for line in place.lines() if line.key.startswith("other-")} == {second.pid}

@@ -12,6 +12,7 @@ import pytest
 from processes.place import Place, Process, ends, until
 from processes.shop import count
 
+from qtasks.models import Cancelled
 from qtasks.result import Task
 from qtasks.status import TaskStatus
 
@@ -66,7 +67,7 @@ async def test_long_tasks_go_back_after_the_grace(place: Place) -> None:
     assert [line.key for line in place.lines() if line.at > stopped + NOTICE] == []
     (place.folder / "gate").unlink()
     successor = await place.worker()
-    assert {await task.result(5) for task in [*tasks, queued]} == {successor.pid}
+    assert {await task.result(30) for task in [*tasks, queued]} == {successor.pid}
 
 
 async def test_nothing_is_left_behind_by_a_stop_in_full_flight(place: Place) -> None:
@@ -88,6 +89,45 @@ async def test_nothing_is_left_behind_by_a_stop_in_full_flight(place: Place) -> 
     assert len(place.runs()) == 6000
 
 
+async def test_what_is_cancelled_during_the_grace_ends_at_once(place: Place) -> None:
+    """A stopping worker hears of what it runs, on the loop and in a thread, and ends with the last body."""
+    gate = place.gate()
+    worker = await place.worker("--concurrency", 4, "--grace", 60)
+    tasks = [*await _sent(place, "hold", ["a"], gate), *await _sent(place, "keep", ["b"], gate)]
+    await until(lambda: len(place.lines()) == 2)
+    worker.send(signal.SIGTERM)
+    await until(lambda: "stopping gracefully" in worker.log)
+
+    wishes = [await place.client.cancel(task.id, "on call") for task in tasks]
+
+    assert wishes == [Cancelled.ASKED] * 2
+    assert await worker.end(STOP_TIME + MARGIN) == 0
+    records = [await place.record(task) for task in tasks]
+    assert [(record.status, record.reason) for record in records] == [(TaskStatus.CANCEL, "on call")] * 2
+    assert [ends(record) for record in records] == [[], []]
+
+
+async def test_a_queue_that_is_resumed_during_the_grace_is_not_served(place: Place) -> None:
+    """A stopping worker hears what is resumed, and takes nothing all the same."""
+    worker = await place.worker("--concurrency", 2, "--grace", 60)
+    (running,) = await _sent(place, "hold", ["a"], place.gate())
+    await place.began("a")
+    await place.client.queues.pause("default")
+    await until(lambda: "paused queues: default" in worker.log)
+    (queued,) = await _sent(place, "nap", ["q"], 0.0)
+    worker.send(signal.SIGTERM)
+    await until(lambda: "stopping gracefully" in worker.log)
+
+    await place.client.queues.resume("default")
+    await until(lambda: "paused queues: none" in worker.log)
+    (place.folder / "gate").unlink()
+
+    assert await worker.end() == 0
+    assert (await place.record(running)).status is TaskStatus.SUCCESS
+    record = await place.record(queued)
+    assert (record.status, record.token.delivery, record.history) == (TaskStatus.NEW, 0, ())
+
+
 async def test_deploys_do_not_use_up_the_budget_of_retries(place: Place) -> None:
     """A task with two retries that five deploys interrupt succeeds in its first attempt."""
     gate = place.gate()
@@ -99,7 +139,7 @@ async def test_deploys_do_not_use_up_the_budget_of_retries(place: Place) -> None
         assert await worker.end() == 0
     (place.folder / "gate").unlink()
     await place.worker()
-    await task.result(5)
+    await task.result(30)
 
     record = await place.record(task)
     assert (record.attempts, record.losses, record.token.attempt) == (1, 0, 1)
@@ -121,7 +161,7 @@ async def test_a_stubborn_body_does_not_keep_the_process(place: Place, bodies: t
     (place.folder / "gate").unlink()
     await place.worker()
     for task in tasks:
-        await task.result(10)
+        await task.result(30)
 
     done_before = {"leave_behind"}
     assert place.runs() == {body: 1 if body in done_before else 2 for body in bodies}
@@ -185,7 +225,7 @@ async def test_the_third_signal_quits(place: Place) -> None:
     assert await worker.end(MARGIN) == 130
     (place.folder / "gate").unlink()
     await place.worker()
-    await task.result(5)
+    await task.result(30)
     assert ends(await place.record(task)) == ["lost"]
 
 
@@ -200,7 +240,7 @@ async def test_a_storm_of_signals_is_survived(place: Place) -> None:
             worker.send(signal.SIGTERM)
         return worker.process.poll() is not None
 
-    await until(storm, 6.0)
+    await until(storm, 30.0)
 
     assert "Traceback" not in worker.log
     assert (await place.record(task)).losses == 0

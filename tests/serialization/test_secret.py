@@ -207,11 +207,16 @@ def test_the_signature_says_it_where_the_message_does_not() -> None:
         HIDDEN,
         [Model(key=HIDDEN)],
         {"a": (HIDDEN,)},
+        Login("ann", "sesame"),
+        [Struct([Login("ann", "sesame")])],
+        Attrs("sesame"),
+        {"a": Pair("sesame")},
+        Outer(key="sesame"),
     ],
-    ids=repr,
+    ids=lambda value: type(value).__name__,
 )
 def test_a_value_that_hides_itself_is_secret_without_a_signature(serializer: Any, value: Any) -> None:
-    """In arguments and in results."""
+    """In arguments and in results: a `SecretStr`, and an object with a field that is marked."""
     envelope = decode_envelope(message(None, 1, value, serializer=serializer, k=value))
     assert envelope.headers == {"trace": 1, "secret": [1, "k"]}
     assert shown_arguments(envelope) == ([1, "***"], {"k": "***"})

@@ -94,8 +94,9 @@ OBJECTS: list[tuple[Any, Any]] = [
 
 
 def short(value: Any) -> str:
-    """A name for a value."""
-    return type(value).__name__ + (f"-{value!r}"[:30] if not isinstance(value, int) else "")
+    """A name for a value, the same in every process: the order of a set is not."""
+    shown = sorted(map(repr, value)) if isinstance(value, set | frozenset) else repr(value)
+    return type(value).__name__ + (f"-{shown}"[:30] if not isinstance(value, int) else "")
 
 
 def both_ways(annotation: Any, value: Any, serializer: Any) -> list[Any]:

@@ -21,11 +21,11 @@ SAYS = re.compile(r"^ +print\(.*?\) +# (.*)$", re.MULTILINE)
 def page() -> Iterator[ModuleType]:
     """A module with the code of the page, one block after the other."""
     pytest.importorskip("pydantic")
-    made = sys.modules["page"] = ModuleType("page")
+    made = sys.modules["values_page"] = ModuleType("values_page")
     for block in blocks(PAGE):
         exec(compile(block.text, PAGE, "exec"), vars(made))
     yield made
-    del sys.modules["page"]
+    del sys.modules["values_page"]
 
 
 def test_each_block_is_python(page: ModuleType) -> None:

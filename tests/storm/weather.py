@@ -143,7 +143,7 @@ async def takeover(url: str, folder: Path) -> float:
             workers.kill(holder)
             await _until_begun(workers, 2)
             hold.unlink()
-            assert await task.result(timeout=10) is True
+            assert await task.result(timeout=30) is True
     runs = ledger.read(workers.ledger)
     assert [run.token.delivery for run in runs] == [1, 2]
     return runs[1].began - workers.killed[holder.pid]

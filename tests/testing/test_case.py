@@ -67,15 +67,15 @@ async def test_full_runs_with_a_worker(case: AsyncTestCase) -> None:
 
     await case.start()
 
-    assert await task.result(timeout=5) == 6
-    assert (await case.add_task("number", 4, timeout=5)).returning == 8
+    assert await task.result(timeout=30) == 6
+    assert (await case.add_task("number", 4, timeout=30)).returning == 8
 
 
 async def test_start_in_background(case: AsyncTestCase) -> None:
     """It returns at once, and the worker works soon."""
     case.start_in_background()
 
-    assert (await case.add_task("number", 4, timeout=5)).returning == 8
+    assert (await case.add_task("number", 4, timeout=30)).returning == 8
     with pytest.raises(UsageError, match="works already"):
         await case.start()
     with pytest.raises(UsageError, match="before the start"):
@@ -84,7 +84,7 @@ async def test_start_in_background(case: AsyncTestCase) -> None:
 
 async def test_timeout_without_a_started_worker_runs_the_task(case: AsyncTestCase) -> None:
     """With its retries; it ends as it ends, and nothing is raised."""
-    task = await case.add_task("number", -1, timeout=5)
+    task = await case.add_task("number", -1, timeout=30)
 
     assert (task.status, task.attempts, task.error) == ("error", 2, "ValueError: on purpose")
 
@@ -173,14 +173,14 @@ def test_settings_begin_anew(blocking: SyncTestCase) -> None:
 
 def test_a_blocking_case(blocking: SyncTestCase) -> None:
     """The same without `await`."""
-    assert blocking.add_task("number", 1, timeout=5).returning == 1
+    assert blocking.add_task("number", 1, timeout=30).returning == 1
     waiting = blocking.add_task("number", 2)
     assert blocking.get(waiting.uuid).status == "new"
 
     blocking.start()
 
-    assert waiting.result(timeout=5) == 2
-    assert blocking.add_task("number", 3, timeout=5).returning == 3
+    assert waiting.result(timeout=30) == 2
+    assert blocking.add_task("number", 3, timeout=30).returning == 3
     blocking.stop()
     blocking.stop()
     with pytest.raises(UsageError, match="is stopped"):
@@ -193,7 +193,7 @@ def test_a_blocking_case_in_the_background(blocking: SyncTestCase) -> None:
     """A task that is sent before the worker works is run by it."""
     blocking.start_in_background()
 
-    assert blocking.add_task("number", 3).result(timeout=5) == 3
+    assert blocking.add_task("number", 3).result(timeout=30) == 3
     with pytest.raises(UsageError, match="works already"):
         blocking.start()
 

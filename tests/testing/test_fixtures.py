@@ -83,15 +83,15 @@ async def test_clock_lets_tasks_expire(qtasks_drain, qtasks_clock):
 @pytest.mark.asyncio
 async def test_worker_works_at_once(qtasks_worker, qtasks_clock):
     async with qtasks_worker:
-        assert await (await mail.add_task("ann")).result(timeout=5) == "to ann"
+        assert await (await mail.add_task("ann")).result(timeout=30) == "to ann"
         later = await mail.options(delay=86_400).add_task("bob")
         qtasks_clock.advance(86_401)
-        assert await later.result(timeout=5) == "to bob"
+        assert await later.result(timeout=30) == "to bob"
         again = await charge.add_task(1)
         while len(tries) < 3:
             qtasks_clock.advance(300)
             await asyncio.sleep(0)
-        assert await again.result(timeout=5) == 1
+        assert await again.result(timeout=30) == 1
 
 
 @pytest.mark.asyncio
@@ -137,16 +137,16 @@ def test_drain_raises(qtasks_drain):
 
 def test_worker(qtasks_worker, qtasks_clock):
     with qtasks_worker:
-        assert mail.add_task("ann").result(timeout=5) == "to ann"
+        assert mail.add_task("ann").result(timeout=30) == "to ann"
         later = mail.options(delay=86_400).add_task("bob")
         qtasks_clock.advance(86_401)
-        assert later.result(timeout=5) == "to bob"
+        assert later.result(timeout=30) == "to bob"
 
 
 def test_call_before_the_worker(qtasks_worker):
     task = mail.add_task("ann")
     with qtasks_worker:
-        assert task.result(timeout=5) == "to ann"
+        assert task.result(timeout=30) == "to ann"
     assert task.refresh().status == "success"
 
 

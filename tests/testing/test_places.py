@@ -181,7 +181,7 @@ def test_a_blocking_app(file: Path) -> None:
         assert [task.value() for task in place.drain()] == [3]
         assert [task.id for task in place.enqueued] == [sent.id]
         with place.worker():
-            assert add.add_task(2, 2).result(timeout=5) == 4
+            assert add.add_task(2, 2).result(timeout=30) == 4
             with pytest.raises(UsageError, match="a worker runs"):
                 place.drain()
         assert place.app is app
