@@ -35,7 +35,7 @@ def run(source: str, *arguments: str, cwd: Path | None = None, **environment: st
         env={**inherited, **environment},
         capture_output=True,
         text=True,
-        timeout=40,
+        timeout=110,
         check=False,
     )
     return Ended(done.returncode, done.stdout, done.stderr)

@@ -10,6 +10,8 @@ from cases import programs
 
 from qtasks.config import SETTINGS
 
+pytestmark = pytest.mark.timeout(120)
+
 MEGABYTE = 1_000_000
 
 SIZES = """
@@ -69,7 +71,7 @@ async def main() -> None:
             told.append([tried.__name__, size, how, text, took])
     assert runs == len(sizes), "what is too large for the store is not made again"
     await app.flush_all()  # memory holds what is in the records as long as there are any
-    deadline = time.monotonic() + 15
+    deadline = time.monotonic() + 25
     while memory() - before > 30_000_000 and time.monotonic() < deadline:
         await asyncio.sleep(0.05)
     print(json.dumps({"told": told, "kept": memory() - before}))
@@ -90,7 +92,7 @@ def _tried(
     assert (ended.code, ended.err) == (0, "")
     report = json.loads(ended.out)
     assert report["kept"] < 30 * MEGABYTE, "the memory of the process is as before"
-    assert max(took for *_, took in report["told"]) < 10
+    assert max(took for *_, took in report["told"]) < 60
     ends = {(what, size): how for what, size, how, _, _ in report["told"]}
     return ends, [text for _, _, _, text, _ in report["told"] if text]
 

@@ -84,7 +84,7 @@ async def test_many_lost_workers_leave_nothing_behind(place: Place) -> None:
 
     worker.task(name="note")(note)
     tasks = [await sender.add_task("note", number) for number in range(20)]
-    held = [await _hold(place.app()) for _ in range(20)]
+    held = [await _hold(place.app(lease=5.0)) for _ in range(20)]  # all before the first one is lost
     assert sorted(held) == sorted(task.id for task in tasks)
     async with working(worker):
         done = await ends(tasks)

@@ -10,7 +10,6 @@ from contextlib import closing
 import pytest
 from cases import programs
 from cases.apps import Place, ends, until, until_seen, working
-from processes.place import LEASE
 from processes.place import Place as ProcessPlace
 
 from qtasks.errors import TaskNotFound
@@ -39,7 +38,7 @@ async def test_done_tasks_leave_no_trace(place: Place) -> None:
         async def none_left() -> bool:
             return (await app.counts()).total == 0
 
-        await until_seen(none_left, 15)
+        await until_seen(none_left)
 
     for task in tasks[::500]:
         with pytest.raises(TaskNotFound):
@@ -60,7 +59,7 @@ async def test_a_file_is_as_empty_after_many_tasks_as_before(processes: ProcessP
     async def empty() -> bool:
         return _rows(processes) == before
 
-    await until_seen(empty, 15)
+    await until_seen(empty)
     assert worker.process.poll() is None
 
 
@@ -98,7 +97,7 @@ async def test_killed_workers_leave_nothing_behind(processes: ProcessPlace) -> N
         rows = _rows(processes)
         return (rows["holder"], rows["registry"]) == (1, 1)
 
-    await until_seen(tidy, 3 * LEASE + 5)
+    await until_seen(tidy, 30)
     assert await processes.unfinished() == {}
 
 
@@ -178,6 +177,7 @@ collector.join()
 """
 
 
+@pytest.mark.timeout(120)
 def test_no_task_of_a_loop_is_collected_before_its_end(url: str) -> None:
     """With the collector at work all the time every task is done and nothing is said on stderr."""
     ended = programs.run(COLLECTED, url)

@@ -10,7 +10,7 @@ import pytest
 from cases.apps import Place, ends, until, working
 from processes.place import Place as ProcessPlace
 from processes.place import until as told
-from processes.shop import count
+from processes.shop import nap
 
 
 async def test_an_urgent_task_does_not_wait_for_what_came_before(place: Place) -> None:
@@ -110,7 +110,7 @@ async def test_what_was_sent_first_is_run_first(place: Place) -> None:
     tasks += await app.add_tasks(note.bind(number) for number in range(100, 400))
     async with working(app):
         tasks += [await note.add_task(number) for number in range(400, 500)]
-        await ends(tasks)
+        await ends(tasks, 50)
 
     assert order == list(range(500))
 
@@ -142,15 +142,15 @@ async def test_a_stop_in_the_middle_keeps_the_order_of_the_others(place: Place) 
 
 
 async def test_the_order_outlives_a_restart(processes: ProcessPlace) -> None:
-    """SIGTERM in the middle of 800 numbered tasks and a new process: numbers go up in both."""
-    await processes.client.add_tasks(count.bind(f"{number}") for number in range(800))
+    """SIGTERM in the middle of 200 numbered tasks and a new process: numbers go up in both."""
+    await processes.client.add_tasks(nap.bind(f"{number}", 0.02) for number in range(200))
     worker = await processes.worker("--concurrency", 1)
-    await told(lambda: len(processes.lines()) >= 50)
+    await told(lambda: len(processes.lines()) >= 20)
     worker.send(signal.SIGTERM)
     assert await worker.end() == 0
     done = len(processes.lines())
-    assert done < 800, "the restart came too late"
+    assert done < 200, "the restart came too late"
     await processes.worker("--concurrency", 1)
     await processes.drained()
 
-    assert [line.key for line in processes.lines()] == [f"{number}" for number in range(800)]
+    assert [line.key for line in processes.lines()] == [f"{number}" for number in range(200)]

@@ -311,7 +311,6 @@ async def test_an_unknown_name_does_not_hold_up_the_line(place: Place) -> None:
     for number in range(10):
         await app.add_task("no.such.task", number)
     async with working(app):
-        started = asyncio.get_running_loop().time()
         tasks = [await known.add_task(number) for number in range(10)]
         assert [task.value() for task in await ends(tasks)] == list(range(10))
-        assert asyncio.get_running_loop().time() - started < 2.0
+        assert app.config.unknown_grace > 300, "so long each of the others would hold the slot"

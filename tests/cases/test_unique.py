@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import signal
 import sqlite3
+import threading
 import time
 from collections.abc import Callable
 from contextlib import closing
@@ -14,6 +15,7 @@ from uuid import uuid4
 
 import pytest
 from cases.apps import Place, ends, until, until_seen, working
+from conformance.seldom import SELDOM, look_seldom
 from processes.place import Place as ProcessPlace
 from processes.place import ends as ended_by
 
@@ -85,23 +87,26 @@ async def test_many_marks_leave_no_trace(place: Place) -> None:
     """A thousand tasks with a key each: once their records have expired nothing of the keys is left."""
     app = place.app(max_tasks_process=100)
 
+    ran: list[int] = []
+
     @app.task(unique=True, result_ttl=0.5)
-    async def small(number: int) -> int:
-        return number
+    async def small(number: int) -> None:
+        ran.append(number)
 
     async with working(app):
         tasks = await app.add_tasks(small.bind(number) for number in range(1000))
         assert len({task.id for task in tasks}) == 1000
-        assert [task.value() for task in await ends(tasks)] == list(range(1000))
+        await until(lambda: len(ran) >= 1000)
+        assert sorted(ran) == list(range(1000))
 
         async def none_left() -> bool:
             return (await app.counts()).total == 0
 
-        await until_seen(none_left, 15)
+        await until_seen(none_left)
         again = await app.add_tasks(small.bind(number) for number in range(3))
         assert {task.id for task in again}.isdisjoint({task.id for task in tasks})
-        await ends(again)
-        await until_seen(none_left, 15)
+        await until(lambda: len(ran) >= 1003)
+        await until_seen(none_left)
 
         if isinstance(app.broker, AsyncMemoryBroker):
             hub = app.broker.location.hub(app.name, app.clock, keeps=True)
@@ -201,7 +206,7 @@ async def test_what_runs_is_cancelled_soon(place: Place) -> None:
     """On the loop with `finally` blocks, in a thread at its next line; a call of C is given up after 1 s."""
     sender, worker = place.app(), place.app(max_tasks_process=1)
     told: list[str] = []
-    began = asyncio.Event()
+    began, released = asyncio.Event(), threading.Event()
     loop = asyncio.get_running_loop()
 
     async def on_the_loop() -> None:
@@ -222,32 +227,29 @@ async def test_what_runs_is_cancelled_soon(place: Place) -> None:
 
     def in_c() -> None:
         loop.call_soon_threadsafe(began.set)
-        time.sleep(2.5)
+        released.wait(60)
+        told.append("C")
 
     bodies: list[Callable[[], Any]] = [on_the_loop, in_a_thread, in_c]
     for body in bodies:
         worker.task(retry=3)(body)
 
     async with working(worker):
-        took: list[float] = []
         for body in bodies:
             began.clear()
             task = await sender.add_task(body.__name__)
             await began.wait()
-            asked = time.monotonic()
             assert await task.cancel("enough") is Cancelled.ASKED
             done = await task.wait(30)
-            took.append(time.monotonic() - asked)
             assert (done.status, done.reason, done.attempts) == ("cancel", "enough", 1)
 
-    assert told == ["loop", "thread"]
-    assert took[0] < 1.0
-    assert took[1] < 1.0
-    assert took[2] < 2.0
+        assert told == ["loop", "thread"]
+        released.set()
 
 
-async def test_each_of_many_wishes_is_heard_at_once(place: Place) -> None:
-    """One after the other for twenty that run: all have ended a second later."""
+async def test_each_of_many_wishes_is_heard_at_once(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One after the other for twenty that run: none is left to be found by a look."""
+    look_seldom(monkeypatch)
     sender, worker = place.app(), place.app(max_tasks_process=20)
     began = 0
 
@@ -262,15 +264,14 @@ async def test_each_of_many_wishes_is_heard_at_once(place: Place) -> None:
         await until(lambda: began == 20)
         for task in tasks:
             assert await task.cancel("enough") is Cancelled.ASKED
-        asked = time.monotonic()
-        assert {task.status.value for task in await ends(tasks)} == {"cancel"}
-        assert time.monotonic() - asked < 1.5
+        assert {task.status.value for task in await ends(tasks, SELDOM / 2)} == {"cancel"}
 
 
 async def test_a_wish_is_heard_that_comes_while_the_worker_looks(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """The news of it comes after the look has read the file, and before the worker sleeps."""
+    look_seldom(monkeypatch)
     place = Place(f"sqlite:///{tmp_path / 'tasks.db'}")
     sender, worker = place.app(), place.app()
     look, has_looked, go_on = Signals._look, asyncio.Event(), asyncio.Event()
@@ -296,10 +297,8 @@ async def test_a_wish_is_heard_that_comes_while_the_worker_looks(
         await has_looked.wait()
         await tasks[1].cancel("second")
         await asyncio.sleep(0.1)  # the system gives notice of it
-        asked = time.monotonic()
         go_on.set()
-        await tasks[1].wait(30)
-        assert time.monotonic() - asked < 1.5
+        await tasks[1].wait(SELDOM / 2)
     await place.close()
 
 
@@ -355,7 +354,7 @@ async def test_no_wish_is_kept_for_an_id_that_comes_later(place: Place) -> None:
         return ran
 
     for app in (sender, worker):
-        app.task(name="once", result_ttl=0.5)(once)
+        app.task(name="once", result_ttl=3.0)(once)
     call = Call("once", (), {}, CallOptions(id=str(uuid4())), sender.tasks["once"])
     task_id = call.options.id
     assert task_id is not None

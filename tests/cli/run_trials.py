@@ -146,7 +146,7 @@ def lease(ground: Ground, path: Path_) -> None:  # noqa: ARG001
     """`--lease 0.5`: a killed worker counts as dead so soon, while one without it is still known."""
     ready = Ready(ground)
     usual, short = _killed(ready), _killed(ready, "--lease", "0.5")
-    end = time.monotonic() + 15
+    end = time.monotonic() + 25
     while short in (alive := _pids(ready)):
         assert time.monotonic() < end
     assert usual in alive

@@ -149,12 +149,12 @@ def test_fake_clock_moves_when_it_is_told() -> None:
     """Both clocks advance together; only the wall clock jumps; time never runs backwards."""
     clock = FakeClock()
     clock.advance(100)
-    assert clock.now() - SYSTEM_CLOCK.now() == pytest.approx(100, abs=0.1)
-    assert clock.boot() - SYSTEM_CLOCK.boot() == pytest.approx(100, abs=0.1)
+    assert clock.now() - SYSTEM_CLOCK.now() == pytest.approx(100, abs=10)
+    assert clock.boot() - SYSTEM_CLOCK.boot() == pytest.approx(100, abs=10)
 
     clock.jump(-3_600)
-    assert clock.now() - SYSTEM_CLOCK.now() == pytest.approx(-3_500, abs=0.1)
-    assert clock.boot() - SYSTEM_CLOCK.boot() == pytest.approx(100, abs=0.1)
+    assert clock.now() - SYSTEM_CLOCK.now() == pytest.approx(-3_500, abs=10)
+    assert clock.boot() - SYSTEM_CLOCK.boot() == pytest.approx(100, abs=10)
 
     with pytest.raises(ValueError, match=r"jump\(\)"):
         clock.advance(-1)

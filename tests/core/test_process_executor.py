@@ -614,7 +614,7 @@ app = QueueTasks("tests", broker_url=sys.argv[1], plugins=False)
 def who():
     return os.getpid(), __name__
 
-@app.task(executor="process", max_time=0.5)
+@app.task(executor="process", max_time=2.0)
 def hold(path):
     with open(path + ".part", "w") as file:
         file.write(str(os.getpid()))

@@ -134,7 +134,7 @@ async def test_a_thread_is_interrupted_at_its_max_time(app: QueueTasks, working:
     """An exception is raised in the body, which may clean up."""
     cleaned = threading.Event()
 
-    @app.task(max_time=0.1)
+    @app.task(max_time=0.5)
     def slow() -> None:
         try:
             while True:

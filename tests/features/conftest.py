@@ -55,7 +55,7 @@ def working() -> Working:
 
 
 async def until(condition: Callable[[], bool]) -> None:
-    """Wait until something is true, and fail after five seconds."""
+    """Wait until something is true, and fail after half a minute."""
     async with asyncio.timeout(30):
         while not condition():
             await asyncio.sleep(0.005)

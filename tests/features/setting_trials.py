@@ -191,7 +191,8 @@ async def dead_letters_that_are_kept(app: QueueTasks) -> object:
     advance(app, 2)
     assert await overtaken(app, handles[-1]) == "dead"
     async with _working(app):
-        end = time.monotonic() + 2.0
+        patience = 2.0 if app.config.max_dead > len(handles) else 30.0
+        end = time.monotonic() + patience
         while len(await app.dead.tasks()) == len(handles) and time.monotonic() < end:
             await asyncio.sleep(0.005)
     return len(await app.dead.tasks())
@@ -229,7 +230,7 @@ async def a_loop_blocked_for_a_second(app: QueueTasks) -> object:
 
     @app.task
     async def block() -> None:
-        end = time.monotonic() + 1.0
+        end = time.monotonic() + (1.0 if app.config.blocked_loop_time > 1.0 else 30.0)
         while not kept.lines and time.monotonic() < end:
             time.sleep(0.01)  # noqa: ASYNC251 - to block is what it is for
 
@@ -255,7 +256,7 @@ async def a_worker_with_a_body_that_clings(app: QueueTasks) -> object:
 
     work = asyncio.create_task(app.run())
     await (await cling.add_task()).wait(30)
-    await asyncio.wait({work}, timeout=3.0)
+    await asyncio.wait({work}, timeout=3.0 if app.config.max_abandoned > 1 else 30.0)
     outcome = "is exhausted" if work.done() else "goes on"
     let_go.set()
     try:

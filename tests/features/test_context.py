@@ -231,7 +231,7 @@ async def test_a_blocked_loop_is_told_with_its_stack(
     app: QueueTasks, working: Working, caplog: pytest.LogCaptureFixture
 ) -> None:
     """Once for each time, with the place that blocks and the tasks that run."""
-    app.config.blocked_loop_time = 0.05
+    app.config.blocked_loop_time = 0.5
 
     def told() -> list[logging.LogRecord]:
         return [record for record in caplog.records if "blocked" in record.message]
@@ -240,10 +240,10 @@ async def test_a_blocked_loop_is_told_with_its_stack(
     async def block() -> None:
         import time
 
-        end = time.monotonic() + 5
+        end = time.monotonic() + 30
         while not told() and time.monotonic() < end:
             time.sleep(0.01)  # noqa: ASYNC251 - to block is what it is for
-        time.sleep(0.1)  # noqa: ASYNC251
+        time.sleep(0.6)  # noqa: ASYNC251
 
     async with working(app):
         await (await block.add_task()).wait(30)

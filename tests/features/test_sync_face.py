@@ -56,8 +56,8 @@ def working(app: QueueTasks) -> Iterator[None]:
 
 
 def until(condition: Callable[[], object]) -> None:
-    """Wait until it is so; fail after ten seconds."""
-    end = time.monotonic() + 10
+    """Wait until it is so; fail after half a minute."""
+    end = time.monotonic() + 30
     while not condition():
         assert time.monotonic() < end
         time.sleep(0.005)

@@ -76,7 +76,7 @@ class Place:
         self.url = f"sqlite:///{self.path}"
         self.ledger = folder / "ledger"
         self.client = QueueTasks("shop", broker_url=self.url, plugins=False)
-        self.client.config.result_time_interval = 30.0  # every wait must be pushed
+        self.client.config.result_time_interval = 90.0  # every wait must be pushed
         self._processes: list[Process] = []
 
     async def close(self) -> None:

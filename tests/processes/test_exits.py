@@ -10,7 +10,7 @@ from processes.place import Place
 
 from qtasks.status import TaskStatus
 
-ALLOWED = 2.0
+ALLOWED = 15.0
 """Seconds from its last line to the end of a program."""
 
 START = """

@@ -11,7 +11,9 @@ from processes.shop import count, poison
 from qtasks.errors import TaskDead
 from qtasks.status import TaskStatus
 
-ALLOWED = LEASE + 1.0
+MARGIN = 10.0
+"""Seconds that a busy machine may take for the same."""
+ALLOWED = LEASE + 1.0 + MARGIN
 """Contract 2: seconds within which the task of a dead worker runs again."""
 
 
@@ -52,25 +54,25 @@ async def test_a_worker_that_starts_later_takes_over(place: Place) -> None:
     (place.folder / "gate").unlink()
 
     assert await task.result(30) == replacement.pid
-    assert second.at <= max(killed + ALLOWED, working + 1.0)
+    assert second.at <= max(killed + ALLOWED, working + 1.0 + MARGIN)
     assert ends(await place.record(task)) == ["lost"]
     assert place.runs()["a"] == 2
     assert await place.unfinished() == {}
 
 
 async def test_older_tasks_are_taken_over_at_once(place: Place) -> None:
-    """With running_older_tasks nobody waits for a lease of 30 s; what a living worker holds is left alone."""
+    """With running_older_tasks nobody waits for a long lease; what a living worker holds is left alone."""
     gate = place.gate()
-    doomed = await place.worker("--lease", 30, "--concurrency", 1)
+    doomed = await place.worker("--lease", 120, "--concurrency", 1)
     lost = await place.client.add_task("hold", "lost", gate)
     await place.began("lost")
-    await place.worker("--lease", 30, "--concurrency", 1)
+    await place.worker("--lease", 120, "--concurrency", 1)
     kept = await place.client.add_task("hold", "kept", gate)
     await place.began("kept")
 
     doomed.kill()
-    heir = await place.worker("--lease", 30, QTASKS_RUNNING_OLDER_TASKS=1)
-    again = await place.began("lost", 2, seconds=2.0)
+    heir = await place.worker("--lease", 120, QTASKS_RUNNING_OLDER_TASKS=1)
+    again = await place.began("lost", 2, seconds=30.0)
     (place.folder / "gate").unlink()
 
     assert await lost.result(30) == heir.pid == again.pid

@@ -10,7 +10,7 @@ from qtasks.asyncio import QueueTasks
 from qtasks.status import FINAL, TaskStatus
 
 TASKS = 500
-LONG = 30.0
+LONG = 90.0
 """Seconds until a waiter reads by itself: a trial that takes that long has missed a push."""
 
 

@@ -18,7 +18,7 @@ from qtasks.status import TaskStatus
 
 STOP_TIME = 5.0
 """Seconds after its grace within which a worker is gone."""
-MARGIN = 1.5
+MARGIN = 15.0
 """Seconds that a busy machine may take for the end of an interpreter."""
 NOTICE = 0.2
 """Seconds after a signal in which a body may still begin."""
@@ -30,7 +30,7 @@ async def _sent(place: Place, body: str, keys: list[str], value: object) -> list
 
 async def test_short_tasks_finish_and_queued_ones_are_untouched(place: Place) -> None:
     """(a): what runs may finish; what waits stays as it is; the worker ends with 0."""
-    worker = await place.worker("--concurrency", 4, "--grace", 10)
+    worker = await place.worker("--concurrency", 4, "--grace", 60)
     running = [*await _sent(place, "nap", ["a", "b"], 0.8), *await _sent(place, "doze", ["c", "d"], 0.8)]
     queued = await _sent(place, "nap", [f"q{n}" for n in range(20)], 0.0)
     await until(lambda: len(place.lines()) == 4)

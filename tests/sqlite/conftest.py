@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 import pytest_asyncio
+from conformance.running import EASE
 
 from qtasks.testing.conformance import World
 from qtasks_sqlite import AsyncSQLiteBroker
@@ -39,7 +40,7 @@ async def world(url: str) -> AsyncIterator[World]:
     async def make() -> AsyncSQLiteBroker:
         return AsyncSQLiteBroker(url)
 
-    world = World(make)
+    world = World(make, ease=EASE)
     try:
         yield world
     finally:

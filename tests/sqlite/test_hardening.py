@@ -194,7 +194,7 @@ async def main() -> None:
         try:
             await call()
         except BackendError as exc:
-            print(type(exc).__name__, time.monotonic() - began < 1, "SQLITE_IOERR_WRITE" in str(exc))
+            print(type(exc).__name__, time.monotonic() - began < 15, "SQLITE_IOERR_WRITE" in str(exc))
     allow(resource.RLIM_INFINITY)
     print(*(await broker.settle(outcomes)))
     await broker.publish(messages(50))

@@ -153,6 +153,7 @@ class Waiting(Suite):
     async def test_expired_record_ends_the_wait(self, world: World) -> None:
         """Who waits for a task whose record expires meanwhile gets None."""
         process = await world.process()
+        process.setup.config.result_time_interval = 1.0  # nobody has to tell of it
         delivery = await process.finished(remove_at=world.clock.now() + 0.2)
 
         assert await world.soon(process.storage.wait(delivery.id, {TaskStatus.ERROR})) is None
