@@ -310,7 +310,7 @@ async def test_a_wish_outlives_the_worker_that_could_not_hear_it(processes: Proc
     await processes.began("running")
     queued = await processes.client.add_task("count", "queued")
     kept = await processes.client.add_task("count", "kept")
-    deaf.send(signal.SIGSTOP)
+    await processes.freeze(deaf)
     assert await queued.cancel("no need") is Cancelled.ENDED
     assert await running.cancel("no need") is Cancelled.ASKED
     assert (await running.refresh()).cancel_wished == "no need"

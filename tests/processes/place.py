@@ -5,12 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sqlite3
 import subprocess
 import sys
 import time
 from collections import Counter
 from collections.abc import Callable
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -133,9 +134,22 @@ class Place:
         """Start one, and wait until it works."""
         return await self.works(self.start(*options, app=app, **environment))
 
+    async def freeze(self, process: Process) -> None:
+        """Stop it with SIGSTOP, but not in the middle of a transaction: then nobody else could write."""
+        while True:
+            process.send(signal.SIGSTOP)
+            try:
+                with closing(sqlite3.connect(self.path, isolation_level=None, timeout=1.0)) as file:
+                    file.execute("BEGIN IMMEDIATE")
+            except sqlite3.OperationalError:  # it holds the lock
+                process.send(signal.SIGCONT)
+                await asyncio.sleep(0.01)
+            else:
+                return
+
     async def works(self, process: Process, times: int = 1) -> Process:
         """Wait until so many workers of this process work."""
-        await until(lambda: process.log.count(" works on ") >= times, 20.0, lambda: process.log)
+        await until(lambda: process.log.count(" works on ") >= times, told=lambda: process.log)
         return process
 
     def gate(self, name: str = "gate") -> str:

@@ -16,7 +16,7 @@ async def test_a_frozen_worker_is_fenced_and_works_on(place: Place) -> None:
     tasks = [await place.client.add_task(body, body, gate) for body in ("hold", "keep")]
     await until(lambda: len(place.lines()) == 2)
 
-    frozen.send(signal.SIGSTOP)
+    await place.freeze(frozen)
     other = await place.worker()
     await until(lambda: len(place.lines()) == 4)
     (place.folder / "gate").unlink()
@@ -45,7 +45,7 @@ async def test_a_late_outcome_counts_while_nobody_has_fetched_again(place: Place
     task = await place.client.add_task("hold", "a", gate)
     await place.began("a")
 
-    frozen.send(signal.SIGSTOP)
+    await place.freeze(frozen)
     other = await place.worker("--queues", "elsewhere")
     await place.reaches(task, TaskStatus.NEW)
     (place.folder / "gate").unlink()
