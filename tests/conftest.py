@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import os
 from collections.abc import Iterator
 from typing import Final
@@ -31,3 +32,17 @@ def _nothing_is_left_shared() -> Iterator[None]:
     before = dict(SHARED._tasks)
     yield
     SHARED._tasks = before
+
+
+@pytest.fixture(autouse=True)
+def _loggers_stay_as_they_were() -> Iterator[None]:
+    """Give every logger of QTasks back the level that it had before the test."""
+    before = {logger: logger.level for logger in _loggers()}
+    yield
+    for logger in _loggers():
+        logger.setLevel(before.get(logger, logging.NOTSET))
+
+
+def _loggers() -> list[logging.Logger]:
+    known = tuple(logging.Logger.manager.loggerDict.items())
+    return [one for name, one in known if name.startswith("qtasks") and isinstance(one, logging.Logger)]
