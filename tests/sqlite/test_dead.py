@@ -12,7 +12,7 @@ import pytest
 
 from qtasks.status import TaskStatus
 from qtasks.testing.conformance import World
-from qtasks_sqlite import _dead
+from qtasks_sqlite import _removal
 from qtasks_sqlite._schema import APPLICATION_ID, MIGRATIONS
 from qtasks_sqlite._work import Work
 from qtasks_sqlite.database import Database
@@ -26,7 +26,7 @@ async def test_many_are_removed_in_parts(world: World, ask: Ask, monkeypatch: py
     await process.publish(*world.messages(10))
     for delivery in await (await process.worker()).fetch_number(10):
         await process.finish(delivery, TaskStatus.DEAD)
-    monkeypatch.setattr(_dead, "BATCH", 3)
+    monkeypatch.setattr(_removal, "BATCH", 3)
     write, left = Database.write, []
 
     async def looking(database: Database, work: Work[Any]) -> Any:

@@ -15,6 +15,7 @@ from qtasks.settings import (
     SETTINGS,
     Acts,
     Setting,
+    check_count,
     checked,
     is_number,
     is_whole,
@@ -28,6 +29,7 @@ __all__ = [
     "QueueConfig",
     "Setting",
     "Subscriber",
+    "check_count",
     "is_number",
     "is_whole",
 ]

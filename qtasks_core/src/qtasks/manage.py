@@ -8,10 +8,10 @@ from typing import TYPE_CHECKING, Any, Final
 from uuid import UUID
 
 from qtasks.clock import moment_after
+from qtasks.config import check_count
 from qtasks.ids import as_id
 from qtasks.models import Query, QueueInfo
 from qtasks.names import check_queue_name, check_task_name
-from qtasks.options import check_count
 from qtasks.queues import PAUSES
 from qtasks.result import Task
 from qtasks.status import TaskStatus

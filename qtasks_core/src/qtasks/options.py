@@ -240,12 +240,6 @@ def check_timeout(value: float | None) -> None:
         )
 
 
-def check_count(name: str, value: int) -> None:
-    """Raise ConfigError unless it is a whole number, at least 1."""
-    if not is_whole(value, 1):
-        raise ConfigError(f"{name} must be a whole number, at least 1, not {short_repr(value)}")
-
-
 def check_delay(delay: float | None, eta: datetime | None) -> None:
     """Raise ConfigError unless at most one is given and it can be kept.
 

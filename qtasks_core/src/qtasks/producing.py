@@ -13,6 +13,7 @@ from typing_extensions import TypeVar
 
 from qtasks.chain import Chain
 from qtasks.clock import moment_after
+from qtasks.config import check_count
 from qtasks.errors import UsageError
 from qtasks.ids import as_id
 from qtasks.lifecycle import tell
@@ -23,7 +24,6 @@ from qtasks.options import (
     NO_OPTIONS,
     CallOptions,
     as_statuses,
-    check_count,
     check_text,
     check_timeout,
 )

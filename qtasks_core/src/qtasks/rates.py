@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
-from qtasks.config import LONGEST_DELAY, is_number, is_whole
+from qtasks.config import LONGEST_DELAY, check_count, is_number
 from qtasks.errors import ConfigError, EncodeError
 from qtasks.models import Ask
 from qtasks.printable import short_repr
@@ -57,13 +57,12 @@ class Limited:
                     "limit_by needs rate_limit or concurrency: it says what these are counted by"
                 )
             return None
-        if concurrency is not None and not is_whole(concurrency, 1):
-            raise ConfigError(
-                f"concurrency must be a whole number, at least 1, not {short_repr(concurrency)}"
-            )
+        if concurrency is not None:
+            check_count("concurrency", concurrency)
         interval = None if rate_limit is None else interval_of(rate_limit)
         rate: Any = rate_limit  # interval_of has looked at it
-        return cls(interval, concurrency, limit_by, rate)
+        at_a_time: Any = concurrency  # and check_count at this
+        return cls(interval, at_a_time, limit_by, rate)
 
     def ask(self, task: str, task_id: str, worker: str, bound: Mapping[str, Any]) -> Ask:
         """Return the question that a worker asks before it runs this call.

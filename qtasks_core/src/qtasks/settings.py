@@ -94,6 +94,12 @@ def is_whole(value: object, low: int, high: int | None = None) -> TypeGuard[int]
     return value >= low and (high is None or value <= high)
 
 
+def check_count(name: str, value: object) -> None:
+    """Raise ConfigError unless it is a whole number, at least 1."""
+    if not is_whole(value, 1):
+        raise ConfigError(f"{name} must be a whole number, at least 1, not {short_repr(value)}")
+
+
 def is_number(value: object) -> bool:
     """Whether it is a finite number; true and false are none."""
     if not isinstance(value, (int, float)) or isinstance(value, bool):

@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 import sqlite3
 from typing import TYPE_CHECKING
 
 from qtasks_sqlite import _admin_statements as sql
-from qtasks_sqlite._removal import BATCH, PAUSE
-from qtasks_sqlite._work import News, Step
+from qtasks_sqlite import _removal
 
 if TYPE_CHECKING:
     from qtasks_sqlite._link import Link
@@ -26,16 +24,11 @@ async def trim(link: Link, keep: int) -> int:
     if number <= keep:
         return 0
 
-    def run(connection: sqlite3.Connection) -> int:
+    def part(connection: sqlite3.Connection) -> tuple[int, int]:
         # Counted again with the lock in hand: others may be at it as well.
         ((number,),) = connection.execute(sql.HOW_MANY_DEAD, values).fetchall()
-        limit = min(max(number - max(keep, 0), 0), BATCH)
-        return connection.execute(sql.DELETE_OLDEST_DEAD, {**values, "limit": limit}).rowcount
+        limit = min(max(number - max(keep, 0), 0), _removal.BATCH)
+        removed = connection.execute(sql.DELETE_OLDEST_DEAD, {**values, "limit": limit}).rowcount
+        return removed, removed
 
-    removed = 0
-    while True:
-        part = await link.database.write(Step(run, link.light_level, News.FINAL))
-        removed += part
-        if part < BATCH:
-            return removed
-        await asyncio.sleep(PAUSE)
+    return await _removal.in_parts(link, link.light_level, part)

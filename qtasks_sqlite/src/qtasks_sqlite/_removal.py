@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import sqlite3
+from collections.abc import Callable
 from typing import Final
 
 from qtasks_sqlite import _admin_statements as admin
 from qtasks_sqlite._link import Link
+from qtasks_sqlite._url import Level
 from qtasks_sqlite._work import News, Step
 
 BATCH: Final = 5_000
 """So many rows go in one transaction."""
 
-PAUSE: Final = 0.02
+_PAUSE: Final = 0.02
 """Seconds between two: who waits for the lock looks again at least that often."""
 
 
@@ -22,17 +24,31 @@ async def remove(link: Link, statement: str) -> int:
 
     What comes meanwhile stays, so that there is an end.
     """
-    database = link.database
-    ((last,),) = await database.read(admin.LAST)
+    ((last,),) = await link.database.read(admin.LAST)
     values = {"app": link.app, "now": link.clock.now(), "last": last, "limit": BATCH}
 
-    def run(connection: sqlite3.Connection) -> list[bool]:
-        return [bool(counts) for (counts,) in connection.execute(statement, values)]
+    def part(connection: sqlite3.Connection) -> tuple[int, int]:
+        removed = [bool(counts) for (counts,) in connection.execute(statement, values)]
+        return len(removed), sum(removed)
 
+    return await in_parts(link, link.level, part)
+
+
+async def in_parts(link: Link, level: Level, part: Callable[[sqlite3.Connection], tuple[int, int]]) -> int:
+    """Remove in one transaction after the other until one removes less than `BATCH`.
+
+    Args:
+        link: The file.
+        level: How far each commit is forced.
+        part: Removes up to `BATCH` rows; returns how many, and how many of them count.
+
+    Returns:
+        How many count, in all.
+    """
     number = 0
     while True:
-        removed = await database.write(Step(run, link.level, News.FINAL))
-        number += sum(removed)
-        if len(removed) < BATCH:
+        removed, counted = await link.database.write(Step(part, level, News.FINAL))
+        number += counted
+        if removed < BATCH:
             return number
-        await asyncio.sleep(PAUSE)
+        await asyncio.sleep(_PAUSE)
